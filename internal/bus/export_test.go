@@ -1,0 +1,71 @@
+package bus
+
+import (
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"rte/internal/event"
+)
+
+// What tests must reach inside for: figures that are too large to wait for,
+// faults that a sound server does not have, and pure functions.
+
+var (
+	PartitionOf  = partitionOf
+	MessageID    = messageID
+	FormatTime   = formatTime
+	ParseTime    = parseTime
+	ReadPlainAck = func(b []byte) (sequence uint64, duplicate, ok bool) {
+		a, ok := readPlainAck(b)
+		return a.sequence, a.duplicate, ok
+	}
+	ReadAck = func(m *nats.Msg) (sequence uint64, duplicate bool, err error) {
+		a := readAck(m)
+		return a.sequence, a.duplicate, a.err
+	}
+)
+
+func (b *Bus) Conn() *nats.Conn       { return b.conn }
+func (b *Bus) Server() *server.Server { return b.server }
+func (b *Bus) Folder() string         { return b.folder.path }
+
+// SetPublishing changes the figures of publishing; zero leaves one alone.
+func (b *Bus) SetPublishing(window int, ackWait, giveUp time.Duration) {
+	l := b.lanes
+	if window > 0 {
+		l.window = window
+	}
+	if ackWait > 0 {
+		l.ackWait = ackWait
+	}
+	if giveUp > 0 {
+		l.giveUp = giveUp
+	}
+	l.tick = 5 * time.Millisecond
+}
+
+func (b *Bus) SetPendingMessages(n int) { b.pendingMessages = n }
+
+// LoseAnswers makes the answers to publishes go nowhere until restore.
+func (b *Bus) LoseAnswers() (restore func() error, err error) {
+	if err := b.lanes.acks.Unsubscribe(); err != nil {
+		return nil, err
+	}
+	return b.lanes.listen, b.conn.Flush()
+}
+
+// BusyLanes is the number of pairs with an event under way.
+func (b *Bus) BusyLanes() int {
+	b.lanes.mu.Lock()
+	defer b.lanes.mu.Unlock()
+	return len(b.lanes.tails)
+}
+
+// ReadLive reads a live message as a watch of org does.
+func (b *Bus) ReadLive(org event.GUID, m *nats.Msg) (e *event.Event, sequence, last uint64, err error) {
+	w := &watch{bus: b, org: org, prefix: livePrefix(org)}
+	r, err := w.read(m)
+	return r.event, r.sequence, r.last, err
+}

@@ -1,0 +1,73 @@
+package bus
+
+import (
+	"context"
+	"time"
+)
+
+// Stats is a snapshot of a bus. Counters count since Open.
+type Stats struct {
+	Stored      uint64 // events that went into the store
+	Duplicates  uint64 // events whose id the store knew already
+	Refused     uint64 // events refused for good
+	Unavailable uint64 // events given up while the store had no good answer
+	Retries     uint64 // messages sent again
+	InFlight    int    // messages sent and not yet answered
+
+	Watches    int    // organizations watched now; one watched twice counts twice
+	Delivered  uint64 // events given to sinks
+	Dropped    int64  // live messages dropped because a sink was slow (slow_consumer)
+	Unreadable uint64 // live messages that were no event of the catalogue
+	SinkErrors uint64 // events a sink refused
+	Reconnects uint64 // times the connection to the server was made again
+
+	Streams []StreamStats // left out when the store does not answer within a second
+}
+
+// StreamStats is the size of one stream.
+type StreamStats struct {
+	Name          string
+	Lane          Lane
+	Partition     uint16
+	Messages      uint64
+	Bytes         uint64 // with subjects and headers
+	Subjects      uint64 // pairs
+	FirstSequence uint64 // 0 while nothing was ever stored
+	LastSequence  uint64
+}
+
+// Stats asks the streams for their sizes, which takes a round trip each.
+func (b *Bus) Stats() Stats {
+	l := b.lanes
+	l.mu.Lock()
+	p := l.stats
+	s := Stats{InFlight: len(l.inFlight)}
+	l.mu.Unlock()
+	s.Stored, s.Duplicates, s.Refused, s.Unavailable, s.Retries = p.stored, p.duplicates, p.refused, p.unavailable, p.retries
+	s.Delivered, s.Unreadable, s.SinkErrors = b.delivered.Load(), b.unreadable.Load(), b.sinkErrors.Load()
+	s.Reconnects = b.conn.Stats().Reconnects
+
+	b.mu.Lock()
+	s.Watches, s.Dropped = len(b.watches), b.dropped
+	for _, w := range b.watches {
+		s.Dropped += w.drops()
+	}
+	b.mu.Unlock()
+
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	for _, lane := range b.streams {
+		for _, st := range lane {
+			info, err := st.handle.Info(ctx)
+			if err != nil {
+				continue
+			}
+			s.Streams = append(s.Streams, StreamStats{
+				Name: st.name, Lane: st.lane, Partition: st.partition,
+				Messages: info.State.Msgs, Bytes: info.State.Bytes, Subjects: info.State.NumSubjects,
+				FirstSequence: info.State.FirstSeq, LastSequence: info.State.LastSeq,
+			})
+		}
+	}
+	return s
+}

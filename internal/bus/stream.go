@@ -1,0 +1,118 @@
+package bus
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"rte/internal/event"
+)
+
+// partitions is the number of partitions; every organization lives in one.
+// More than one is for clusters, where partitions have different leaders.
+const partitions = 1
+
+// partitionOf is the partition an organization lives in. Guids of one
+// producer are often consecutive, so they are hashed first.
+func partitionOf(org event.GUID, n int) int {
+	h := fnv.New32a()
+	_, _ = h.Write(org[:])
+	return int(h.Sum32() % uint32(n))
+}
+
+// A stream is one of the store's streams. It is immutable.
+type stream struct {
+	name      string
+	lane      Lane
+	partition uint16
+	subjects  string // "rte.event.0."
+	identity  uint32 // for cursors
+	handle    jetstream.Stream
+}
+
+// subject is where a topic's events are published. key is the event's name in
+// lower case.
+func (s *stream) subject(t event.Topic, key string) string {
+	return pairSubject(s.subjects, t.Org, key, t.Entity)
+}
+
+func pairSubject(prefix string, org event.GUID, key string, entity event.GUID) string {
+	b := make([]byte, 0, len(prefix)+36+1+len(key)+1+36)
+	b = append(b, prefix...)
+	b = org.AppendText(b)
+	b = append(b, '.')
+	b = append(b, key...)
+	b = append(b, '.')
+	return string(entity.AppendText(b))
+}
+
+// cursor is the text for a sequence number of this stream.
+func (s *stream) cursor(sequence uint64) string {
+	return Cursor{Store: s.identity, Lane: s.lane, Partition: s.partition, Sequence: sequence}.String()
+}
+
+// livePrefix begins the subjects on which an organization's stored messages
+// are republished, both lanes alike: an event's name says its lane.
+func livePrefix(org event.GUID) string {
+	return "rte.live." + strconv.Itoa(partitionOf(org, partitions)) + "." + org.String() + "."
+}
+
+// streamConfig is the settled shape of a stream.
+func streamConfig(lane Lane, partition int, o Options) jetstream.StreamConfig {
+	p := strconv.Itoa(partition)
+	subjects := "rte." + lane.String() + "." + p + ".>"
+	c := jetstream.StreamConfig{
+		Name:        "RTE_" + strings.ToUpper(lane.String()) + "_" + p,
+		Subjects:    []string{subjects},
+		Discard:     jetstream.DiscardOld,
+		Storage:     jetstream.FileStorage,
+		Replicas:    1,
+		Duplicates:  o.DedupeWindow,
+		AllowDirect: true,
+		RePublish:   &jetstream.RePublish{Source: subjects, Destination: "rte.live." + p + ".>"},
+		MaxBytes:    -1,
+	}
+	if o.Dir == "" {
+		c.Storage = jetstream.MemoryStorage
+	}
+	switch lane {
+	case StateLane:
+		c.MaxMsgsPerSubject = 1
+	case EventLane:
+		c.MaxAge = o.Retention
+		c.MaxBytes = o.RetentionBytes
+		c.Duplicates = min(o.DedupeWindow, o.Retention)
+	}
+	return c
+}
+
+// openStream makes the stream, or gives the existing one the present settings.
+func openStream(ctx context.Context, js jetstream.JetStream, lane Lane, partition int, o Options) (*stream, error) {
+	c := streamConfig(lane, partition, o)
+	h, err := js.CreateOrUpdateStream(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("open stream %s: %w", c.Name, err)
+	}
+	return &stream{
+		name:      c.Name,
+		lane:      lane,
+		partition: uint16(partition),
+		subjects:  strings.TrimSuffix(c.Subjects[0], ">"),
+		identity:  identity(c.Name, h.CachedInfo().Created),
+		handle:    h,
+	}, nil
+}
+
+// identity tells one stream from any other that ever had its name: JetStream
+// keeps the time of creation, to the nanosecond, on every replica.
+func identity(name string, created time.Time) uint32 {
+	sum := sha256.Sum256([]byte(name + created.UTC().Format(time.RFC3339Nano)))
+	return binary.BigEndian.Uint32(sum[:])
+}

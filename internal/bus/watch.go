@@ -1,0 +1,179 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"rte/internal/event"
+)
+
+// What may wait in memory for one slow sink. Beyond, NATS drops messages of
+// that watch: they are counted and logged as slow_consumer, and are a hole in
+// the live lane, though not in the store.
+const (
+	pendingMessages = 1 << 17 // more than two seconds at 50,000 events/s
+	pendingBytes    = 64 << 20
+)
+
+// subscribeWait is how long the server may take to confirm a subscription.
+const subscribeWait = 5 * time.Second
+
+// Watch gives an organization's events to sink as they are stored: one call
+// at a time, in the order of the store within each pair. After Watch has
+// returned every event stored later is seen; one stored shortly before may be
+// seen too.
+//
+// The events are shared and immutable. A sink should not block for long: what
+// waits for it is bounded (see [Stats.Dropped]). Its errors are counted and
+// the first of a row is logged. Its context ends when the watch is stopped.
+//
+// stop ends the watch: events not yet given to the sink are left out, and it
+// waits until the last call has returned, so it must not be called by the
+// sink. It may be called twice. [Bus.Close] ends the watch as well, after
+// giving the sink what was stored before.
+func (b *Bus) Watch(org event.GUID, sink event.Sink) (stop func(), err error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &watch{bus: b, org: org, sink: sink, prefix: livePrefix(org), ctx: ctx, cancel: cancel, done: make(chan struct{})}
+	if err := b.addWatch(w); err != nil {
+		cancel()
+		return nil, fmt.Errorf("watch organization %s: %w", org, err)
+	}
+	// Until the server knows of the subscription, it drops what it stores.
+	if err := b.conn.FlushTimeout(subscribeWait); err != nil {
+		w.stop()
+		return nil, fmt.Errorf("watch organization %s: %w: %w", org, event.ErrUnavailable, err)
+	}
+	return w.stop, nil
+}
+
+// A watch is one subscription to an organization's live lane. Its sink is
+// called by the one goroutine that the NATS client keeps per subscription.
+type watch struct {
+	bus    *Bus
+	org    event.GUID
+	sink   event.Sink
+	prefix string          // of the live subjects, before eventname
+	ctx    context.Context // the watch's lifetime, for the sink
+	cancel context.CancelFunc
+	sub    *nats.Subscription
+	done   chan struct{} // closed after the last call of the sink
+	once   sync.Once
+
+	failing bool // the last call of the sink failed; owned by its goroutine
+
+	dropLogged atomic.Int64 // drops at the last log line
+	dropped    atomic.Int64 // drops until its end; before, the subscription knows
+}
+
+func (b *Bus) addWatch(w *watch) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return errClosed
+	}
+	sub, err := b.conn.Subscribe(w.prefix+">", w.deliver)
+	if err != nil {
+		return fmt.Errorf("%w: %w", event.ErrUnavailable, err)
+	}
+	sub.SetClosedHandler(func(string) { close(w.done) })
+	w.sub = sub
+	b.watches[sub] = w
+	return sub.SetPendingLimits(b.pendingMessages, pendingBytes)
+}
+
+func (w *watch) stop() {
+	w.end()
+	<-w.done
+	w.bus.removeWatch(w)
+}
+
+// end asks the watch to stop, without waiting.
+func (w *watch) end() {
+	w.once.Do(func() {
+		w.cancel()
+		w.dropped.Store(w.drops())
+		// An error means that the connection is closed, which ends it too.
+		_ = w.sub.Unsubscribe()
+	})
+}
+
+// drops is how many messages were dropped so far.
+func (w *watch) drops() int64 {
+	if n, err := w.sub.Dropped(); err == nil {
+		return int64(n)
+	}
+	return w.dropped.Load()
+}
+
+func (b *Bus) removeWatch(w *watch) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.watches[w.sub] == w {
+		delete(b.watches, w.sub)
+		b.dropped += w.drops()
+	}
+}
+
+// deliver takes one live message: the callback of the subscription.
+func (w *watch) deliver(m *nats.Msg) {
+	b := w.bus
+	r, err := w.read(m)
+	if err != nil {
+		b.unreadable.Add(1)
+		b.log.Warn("live message left out", "org", w.org, "reason", "unreadable", "err", err)
+		return
+	}
+	b.delivered.Add(1)
+	err = w.sink(w.ctx, r.event)
+	if err != nil {
+		b.sinkErrors.Add(1)
+		if !w.failing {
+			b.log.Warn("sink refused an event", "org", w.org, "err", err)
+		}
+	}
+	w.failing = err != nil
+}
+
+// read makes the event of a live message; its subject says the topic.
+func (w *watch) read(m *nats.Msg) (stored, error) {
+	if len(m.Subject) < len(w.prefix) {
+		return stored{}, fmt.Errorf("%w: subject", errMessage)
+	}
+	key, id, _ := strings.Cut(m.Subject[len(w.prefix):], ".")
+	typ, ok := w.bus.catalog.Lookup(key)
+	if !ok {
+		return stored{}, fmt.Errorf("%w: event name", errMessage)
+	}
+	entity, err := event.ParseGUID(id)
+	if err != nil {
+		return stored{}, fmt.Errorf("%w: entity", errMessage)
+	}
+	s := w.bus.byName[header(m, headerStream)]
+	if s == nil {
+		return stored{}, fmt.Errorf("%w: stream", errMessage)
+	}
+	return readMessage(s, event.Topic{Org: w.org, Pair: event.Pair{Kind: typ.Kind, Entity: entity}}, m)
+}
+
+// natsError is told by the client what goes wrong outside any call.
+func (b *Bus) natsError(_ *nats.Conn, sub *nats.Subscription, err error) {
+	b.mu.Lock()
+	w := b.watches[sub]
+	b.mu.Unlock()
+	if w == nil || !errors.Is(err, nats.ErrSlowConsumer) {
+		b.log.Warn("nats client", "err", err)
+		return
+	}
+	// The client says so again and again; a line per doubling is enough.
+	if n := w.drops(); n >= 2*w.dropLogged.Load() {
+		w.dropLogged.Store(n)
+		b.log.Warn("live messages dropped", "org", w.org, "reason", "slow_consumer", "dropped", n)
+	}
+}
