@@ -1,0 +1,106 @@
+package hub
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"rte/signalr"
+	"rte/signalr/transport"
+)
+
+// A Conn is one client's connection to the hub. Safe for concurrent use.
+type Conn struct {
+	// static
+	server    *Server
+	transport *transport.Conn
+	born      uint32 // second of the server's clock
+	place     int    // in Server.conns; guarded by Server.mu
+
+	// Value is the application's own: set it in OnConnected.
+	Value any
+
+	// owned by the feeder
+	reader    signalr.Reader
+	handshake []byte // what has arrived of it
+
+	protocol atomic.Pointer[signalr.Protocol] // nil until the handshake is done
+	received atomic.Uint32                    // second of the last message
+	sent     atomic.Uint32                    // second of the last write
+	pinged   atomic.Bool                      // the client pings, so its silence means something
+
+	out outbox
+	in  inbox
+}
+
+// An inbox is what the client wants done, in its order.
+type inbox struct {
+	mu      sync.Mutex
+	queue   []func(context.Context)
+	running bool // a goroutine works through queue
+	held    bool // the transport does not feed: queue is long
+	ctx     context.Context
+	cancel  context.CancelFunc // of the connection's life; nil until something has run
+	begun   bool               // the first task, OnConnected, has been started
+	over    bool               // the connection has ended: only what disconnects runs
+}
+
+// inboxLimit is how many calls may wait behind the one that runs before the
+// transport is told to stop reading.
+const inboxLimit = 16
+
+// ID is the connection's public id.
+func (c *Conn) ID() string { return c.transport.ID() }
+
+// User is what the transport's Authenticate returned for this client.
+func (c *Conn) User() any { return c.transport.User() }
+
+// Transport is the connection below.
+func (c *Conn) Transport() *transport.Conn { return c.transport }
+
+// ProtocolName is "json" or "messagepack"; "" before the handshake.
+func (c *Conn) ProtocolName() string {
+	if p := c.protocol.Load(); p != nil {
+		return (*p).Name()
+	}
+	return ""
+}
+
+// closeText is the text of a Close message of this server's own reasons, as
+// the released server words it, unless Options has another.
+func (c *Conn) closeText(why CloseReason, detail string) string {
+	if text, ok := c.server.o.CloseTexts[why]; ok {
+		return text
+	}
+	text := "Connection closed with an error."
+	if detail != "" && c.server.o.DetailedErrors {
+		text += " " + detail
+	}
+	return text
+}
+
+// tick is called once a second.
+func (c *Conn) tick(now uint32) {
+	o := &c.server.o
+	if c.protocol.Load() == nil {
+		if now-c.born > seconds(o.HandshakeTimeout) { // both are rounded down
+			c.refuse("Handshake was canceled.")
+		}
+		return
+	}
+	if c.pinged.Load() && now-c.received.Load() > seconds(o.ClientTimeout) && !c.isHeld() {
+		c.end(Timeout, c.closeText(Timeout, "OperationCanceledException: Client hasn't sent a message/ping within the configured ClientTimeoutInterval."), true)
+		return
+	}
+	if now-c.sent.Load() >= seconds(o.KeepAlive) {
+		c.ping()
+	}
+}
+
+// ping queues a ping if nothing else is on its way.
+func (c *Conn) ping() {
+	b, err := c.server.pingFrame.Bytes(*c.protocol.Load())
+	if err == nil && c.queue(c.server.pingFrame, len(b), true) {
+		c.server.pings.Add(1)
+	}
+}

@@ -1,0 +1,296 @@
+package hub_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rte/signalr"
+	"rte/signalr/hub"
+	"rte/signalr/transport"
+)
+
+// pair is a hub, one connection of it, and its client.
+func pair(t *testing.T, o hub.Options) (*site, *hub.Conn, *wire) {
+	t.Helper()
+	conns := make(chan *hub.Conn, 1)
+	o.OnConnected = func(_ context.Context, c *hub.Conn) error { conns <- c; return nil }
+	s := newSite(t, o)
+	w := s.shake()
+	return s, <-conns, w
+}
+
+// bulk is a push of about 10,000 bytes.
+func bulk(i int) *signalr.Frame { return push(fmt.Sprint(i) + strings.Repeat(".", 10_000)) }
+
+func TestSlowClient(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, c, w := pair(t, hub.Options{QueueBytes: 100_000})
+		sent := 0
+		for ; c.Reason() == ""; sent++ {
+			c.Send(bulk(sent))
+			synctest.Wait()
+		}
+		// The network takes 64 KiB, the transport a batch of as much, the
+		// queue its bound.
+		if most := (100_000 + 2*64<<10) / 10_000; sent < 10 || sent > most+1 {
+			t.Errorf("closed behind %d messages of 10000 bytes, want 10 to %d", sent, most+1)
+		}
+		for i := 0; ; i++ {
+			got := w.receive()
+			if strings.HasPrefix(got, `{"type":7`) {
+				if want := `{"type":7,"error":"Connection closed with an error.","allowReconnect":true}`; got != want {
+					t.Errorf("received %s, want %s", got, want)
+				}
+				break
+			}
+			if want := fmt.Sprint(i) + "..."; !strings.Contains(got, want) {
+				t.Fatalf("message %d is %.60s", i, got)
+			}
+			if i >= sent {
+				t.Fatal("received more than was sent")
+			}
+		}
+		w.expect("status 1000", "end")
+		synctest.Wait()
+		if st := s.hub.Stats(); st.Closes[hub.Slow] != 1 || c.Reason() != hub.Slow {
+			t.Errorf("reason %s, Stats = %+v, want slow", c.Reason(), st)
+		}
+	})
+}
+
+// A message that alone is more than may wait.
+func TestOneMessageTooLargeForTheQueue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, c, w := pair(t, hub.Options{QueueBytes: 1000})
+		c.Send(bulk(0))
+		c.Send(push("behind it"))
+		w.expect(`{"type":7,"error":"Connection closed with an error.","allowReconnect":true}`, "status 1000", "end")
+	})
+}
+
+// A client that takes nothing is cut by the transport; it costs nobody else
+// anything, and no ping is queued for it.
+func TestStuckClient(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		conns := make(chan *hub.Conn, 20)
+		errs := make(chan error, 20)
+		s := newSite(t, hub.Options{
+			KeepAlive:      2 * time.Second,
+			Methods:        map[string]hub.Method{"Echo": echo},
+			OnConnected:    func(_ context.Context, c *hub.Conn) error { conns <- c; return nil },
+			OnDisconnected: func(_ *hub.Conn, err error) { errs <- err },
+		})
+		for range 10 {
+			s.shake()
+			c := <-conns
+			for i := range 10 {
+				c.Send(bulk(i))
+			}
+		}
+		w := s.shake()
+		<-conns
+		for i := range 9 {
+			s.after(0, 0, "answer", func() {
+				w.send(call("1", "Echo", `"a"`))
+				w.expect(result("1", `"a"`))
+			})
+			if len(errs) > 0 {
+				t.Fatalf("after %d s a stuck client was cut: %v", i, <-errs)
+			}
+			<-time.After(999 * time.Millisecond) // never idle for long enough to be pinged
+		}
+		if n := s.hub.Stats().Pings; n != 0 {
+			t.Errorf("%d pings, want none", n)
+		}
+		<-time.After(2 * time.Second)
+		for range 10 {
+			if err := <-errs; err != transport.ErrSendTimeout { //nolint:errorlint // it is itself
+				t.Errorf("OnDisconnected(%v), want %v", err, transport.ErrSendTimeout)
+			}
+		}
+	})
+}
+
+// A client that is slow for a while gets everything, in order.
+func TestSlowClientCatchesUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, c, w := pair(t, hub.Options{QueueBytes: 10 << 20})
+		for round := range 5 {
+			for i := range 100 {
+				c.Send(bulk(i))
+				if i%10 == 0 {
+					synctest.Wait()
+				}
+			}
+			<-time.After(time.Duration(round) * time.Second)
+			for i := range 100 {
+				if got, want := w.receive(), pushed(fmt.Sprint(i)+strings.Repeat(".", 10_000)); got != want {
+					t.Fatalf("round %d, message %d is %.60s", round, i, got)
+				}
+			}
+			<-time.After(time.Minute)
+			for w.rest = nil; ; { // pings of the quiet minute
+				c.Send(push("end of round"))
+				got := w.receive()
+				for got == ping {
+					got = w.receive()
+				}
+				if got != pushed("end of round") {
+					t.Fatalf("received %.60s", got)
+				}
+				break
+			}
+		}
+	})
+}
+
+func TestManySenders(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const senders, each, clients = 8, 300, 5
+		conns := make(chan *hub.Conn, clients)
+		s := newSite(t, hub.Options{
+			QueueBytes:  10 << 20,
+			OnConnected: func(_ context.Context, c *hub.Conn) error { conns <- c; return nil },
+		})
+		var wires []*wire
+		var all []*hub.Conn
+		for range clients {
+			wires = append(wires, s.shake())
+			all = append(all, <-conns)
+		}
+		var wg sync.WaitGroup
+		for sender := range senders {
+			wg.Go(func() {
+				for i := range each {
+					f := push(fmt.Sprintf("%d %d", sender, i))
+					for _, c := range all {
+						c.Send(f)
+					}
+				}
+			})
+		}
+		for _, w := range wires {
+			wg.Go(func() {
+				var next [senders]int
+				for range senders * each {
+					got := w.receive()
+					var sender, i int
+					if _, err := fmt.Sscanf(got, `{"type":1,"target":"Push","arguments":["%d %d"]}`, &sender, &i); err != nil || next[sender] != i {
+						t.Errorf("received %.80s, want number %d of that sender (%v)", got, next[sender], err)
+						return
+					}
+					next[sender]++
+				}
+			})
+		}
+		wg.Wait()
+		if st := s.hub.Stats(); st.Messages != senders*each*clients || st.Bytes == 0 {
+			t.Errorf("Stats = %+v, want %d messages", st, senders*each*clients)
+		}
+	})
+}
+
+// Sends race with the end of the connection, from every side.
+func TestSendsAndEnds(t *testing.T) {
+	t.Parallel()
+	for i := range 60 {
+		synctest.Test(t, func(t *testing.T) {
+			s, c, w := pair(t, hub.Options{QueueBytes: 20_000})
+			var wg sync.WaitGroup
+			for range 4 {
+				wg.Go(func() {
+					for range 100 {
+						c.Send(push("x"))
+					}
+				})
+			}
+			switch i % 4 {
+			case 0:
+				wg.Go(func() { w.conn.Close() })
+			case 1:
+				wg.Go(func() { c.Close(hub.Aborted, "", false) })
+			case 2:
+				wg.Go(func() { s.hub.Drain(context.Background(), 0) })
+			case 3:
+				wg.Go(c.Transport().Abort)
+			}
+			wg.Go(func() {
+				for got := w.receive(); got != "end"; got = w.receive() {
+				}
+			})
+			wg.Wait()
+			synctest.Wait()
+			c.Send(push("nobody there"))
+			c.Close(hub.Aborted, "", false)
+			if st := s.hub.Stats(); st.Connections != 0 {
+				t.Errorf("way %d: Stats = %+v, want no connection", i%4, st)
+			}
+		})
+	}
+}
+
+func TestSendBeforeTheHandshake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		all := make(chan *hub.Conn, 1)
+		h := hub.New(hub.Options{})
+		handler := transport.NewHandler(func(tc *transport.Conn) transport.Receiver {
+			r := h.Accept(tc)
+			all <- r.(*hub.Conn)
+			return r
+		}, transport.Options{})
+		s := serve(t, h, handler)
+		w := s.open()
+		c := <-all
+		c.Send(push("too early"))
+		if c.ProtocolName() != "" {
+			t.Errorf("ProtocolName = %q before the handshake, want none", c.ProtocolName())
+		}
+		w.send(handshake)
+		w.expect("{}")
+		c.Send(push("in time"))
+		w.expect(pushed("in time"))
+		w = s.open()
+		c = <-all
+		c.Close("limit", "no words for it yet", false)
+		w.expect("status 1000", "end")
+	})
+}
+
+func TestStatsAddUp(t *testing.T) {
+	inBubble(t, hub.Options{Methods: map[string]hub.Method{"Echo": echo}}, func(s *site) {
+		w, refused := s.shake(), s.open()
+		for range 10 {
+			w.send(call("1", "Echo", `"abc"`))
+			w.expect(result("1", `"abc"`))
+			w.send(call("", "Echo", `"abc"`), ping)
+		}
+		w.expect(ping)
+		w.conn.Close()
+		<-time.After(5 * time.Second) // the one that never shook hands is refused
+		want := hub.Stats{
+			Messages:    10,
+			Bytes:       uint64(len("{}_") + 10*len(result("1", `"abc"`)+"_") + len(ping+"_") + len(`{"error":"Handshake was canceled."}_`)),
+			Invocations: 20,
+			Pings:       1,
+			Closes:      map[hub.CloseReason]uint64{hub.Lost: 1, hub.Refused: 1},
+		}
+		refused.expect(`{"error":"Handshake was canceled."}`, "status 1000")
+		synctest.Wait()
+		if diff := cmp.Diff(want, s.hub.Stats()); diff != "" {
+			t.Errorf("Stats (-want +got):\n%s", diff)
+		}
+	})
+}

@@ -1,0 +1,294 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"rte/signalr"
+	"rte/signalr/transport"
+)
+
+// A Method answers one invocation. It returns the result ([signalr.Null] for
+// none) or an error: the text of an [*Error] reaches the client, any other is
+// answered without details. It may answer early with [Call.Complete].
+type Method func(ctx context.Context, call *Call) (signalr.Value, error)
+
+// Options of a [Server]. The zero value is a good server without methods;
+// durations are those of the released server.
+type Options struct {
+	// Methods by name; clients may spell it in any case.
+	Methods map[string]Method
+	// OnConnected runs behind the handshake and before the first method. An
+	// error closes the connection; the client stays away. ctx ends with the
+	// connection.
+	OnConnected func(ctx context.Context, c *Conn) error
+	// OnDisconnected runs once behind everything else of a connection whose
+	// OnConnected ran. err is nil if the client said goodbye.
+	OnDisconnected func(c *Conn, err error)
+
+	HandshakeTimeout time.Duration // for the first message; default 15 s
+	KeepAlive        time.Duration // a ping is sent after this long without any other message; default 15 s
+	// ClientTimeout is how long a client that has pinged may then be silent;
+	// default 30 s. A client that never pings is never too silent: versions
+	// 1.0 of the JavaScript client do not ping.
+	ClientTimeout time.Duration
+	// MaxMessageBytes is the largest hub message taken, framing included;
+	// default 32 KiB.
+	MaxMessageBytes int
+	// QueueBytes bounds what may wait for a client, in bytes as sent;
+	// default 1 MiB. Over it the connection is closed ([Slow]).
+	QueueBytes int
+	// CloseTexts replaces the error text of the Close message for reasons of
+	// this server's own.
+	CloseTexts map[CloseReason]string
+	// DetailedErrors tells clients the text of every error.
+	DetailedErrors bool
+	// Logger gets lines about connections at debug, about methods that panic
+	// or fail at error; default none.
+	Logger *slog.Logger
+}
+
+// A CloseReason names why a connection ended; applications add their own.
+type CloseReason string
+
+// The reasons this package knows.
+const (
+	Goodbye  CloseReason = "goodbye"  // the client closed
+	Lost     CloseReason = "lost"     // the network did
+	Slow     CloseReason = "slow"     // more than QueueBytes waited
+	Timeout  CloseReason = "timeout"  // no message for ClientTimeout
+	Protocol CloseReason = "protocol" // a message that cannot be read, or too large
+	Draining CloseReason = "draining" // the server goes
+	Refused  CloseReason = "refused"  // no handshake, or OnConnected failed
+	Aborted  CloseReason = "aborted"  // the application wanted it
+)
+
+// Stats is a snapshot of a server's counters since its start.
+type Stats struct {
+	Connections int                    // open, handshake done or not
+	Messages    uint64                 // queued for clients, pings not counted
+	Bytes       uint64                 // of all messages handed to transports
+	Invocations uint64                 // received
+	Pings       uint64                 // sent
+	Closes      map[CloseReason]uint64 // ended connections
+}
+
+// A Server is one hub. Safe for concurrent use.
+type Server struct {
+	o       Options
+	methods map[string]Method // by lower-case name
+	flush   *flusher
+	// pingFrame is the same for everybody.
+	pingFrame *signalr.Frame
+	running   sync.WaitGroup // sweep and methods
+	stop      chan struct{}
+
+	now                           atomic.Uint32 // seconds since the start, by the sweep
+	messages, bytes, calls, pings atomic.Uint64
+
+	mu      sync.Mutex
+	conns   []*Conn // Conn.place is the index
+	closes  map[CloseReason]uint64
+	stopped bool
+}
+
+// New makes a server and starts its flushers and its sweep; Close stops them.
+func New(o Options) *Server {
+	o.HandshakeTimeout = orDefault(o.HandshakeTimeout, 15*time.Second)
+	o.KeepAlive = orDefault(o.KeepAlive, 15*time.Second)
+	o.ClientTimeout = orDefault(o.ClientTimeout, 30*time.Second)
+	o.MaxMessageBytes = orDefault(o.MaxMessageBytes, 32<<10)
+	o.QueueBytes = orDefault(o.QueueBytes, 1<<20)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{
+		o:       o,
+		methods: make(map[string]Method, len(o.Methods)),
+		closes:  map[CloseReason]uint64{},
+		stop:    make(chan struct{}),
+		flush:   newFlusher(),
+
+		pingFrame: signalr.NewFrame(&signalr.Ping{}),
+	}
+	for name, m := range o.Methods {
+		s.methods[strings.ToLower(name)] = m
+	}
+	s.running.Go(s.sweep)
+	return s
+}
+
+func orDefault[T int | time.Duration](v, def T) T {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+// Accept takes a new connection: it is what [transport.NewHandler] wants.
+func (s *Server) Accept(tc *transport.Conn) transport.Receiver {
+	c := &Conn{server: s, transport: tc, born: s.now.Load()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.place = len(s.conns)
+	s.conns = append(s.conns, c)
+	return c
+}
+
+// forget removes an ended connection.
+func (s *Server) forget(c *Conn, why CloseReason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := len(s.conns) - 1
+	s.conns[c.place] = s.conns[last]
+	s.conns[c.place].place = c.place
+	s.conns[last] = nil
+	s.conns = s.conns[:last]
+	s.closes[why]++
+}
+
+// Stats is a snapshot of the counters.
+func (s *Server) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Stats{
+		Connections: len(s.conns),
+		Messages:    s.messages.Load(),
+		Bytes:       s.bytes.Load(),
+		Invocations: s.calls.Load(),
+		Pings:       s.pings.Load(),
+		Closes:      maps.Clone(s.closes),
+	}
+}
+
+// drainPace is the longest pause between two connections that are told to go:
+// few connections do not stretch a drain.
+const drainPace = 5 * time.Millisecond
+
+// Drain tells every client to reconnect elsewhere, spread evenly over at most
+// the given time, so that they do not all arrive there at once. Connections
+// that come meanwhile are told, too; ctx cuts it short. It returns when all
+// have been told, not when they have gone: [transport.Handler.Shutdown] waits
+// for that.
+func (s *Server) Drain(ctx context.Context, over time.Duration) {
+	told := 0
+	ticker := time.NewTicker(drainPace)
+	defer ticker.Stop()
+	begin := time.Now()
+	total := len(s.Conns())
+	for {
+		open := s.Conns()
+		if len(open) == 0 {
+			return
+		}
+		n := len(open)
+		if over > 0 && ctx.Err() == nil {
+			due := int(float64(total) * float64(time.Since(begin)) / float64(over))
+			n = min(max(1, due-told), n)
+		}
+		for _, c := range open[:n] {
+			c.end(Draining, s.o.CloseTexts[Draining], true)
+		}
+		told += n
+		if n == len(open) {
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// Conns are the connections that have not been told to go.
+func (s *Server) Conns() []*Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var open []*Conn
+	for _, c := range s.conns {
+		if !c.ending() {
+			open = append(open, c)
+		}
+	}
+	return open
+}
+
+// Close stops the server when its connections have ended: call
+// [transport.Handler.Shutdown] before.
+func (s *Server) Close() {
+	s.mu.Lock()
+	first := !s.stopped
+	s.stopped = true
+	s.mu.Unlock()
+	if !first {
+		return
+	}
+	close(s.stop)
+	s.running.Wait()
+	s.flush.close()
+}
+
+// sweep is the only clock: once a second it pings quiet connections and ends
+// silent ones.
+func (s *Server) sweep() {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	begin := time.Now()
+	var conns []*Conn
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-ticker.C:
+		}
+		now := uint32(time.Since(begin) / time.Second)
+		s.now.Store(now)
+		s.mu.Lock()
+		conns = append(conns[:0], s.conns...)
+		s.mu.Unlock()
+		for _, c := range conns {
+			c.tick(now)
+		}
+		clear(conns)
+	}
+}
+
+// seconds rounds a duration up to ticks.
+func seconds(d time.Duration) uint32 { return uint32((d + time.Second - 1) / time.Second) }
+
+// An Error is meant for the client: its text is sent whatever DetailedErrors
+// says (the released server's HubException).
+type Error struct{ Text string }
+
+func (e *Error) Error() string { return e.Text }
+
+// errArguments means that an invocation's arguments do not fit its method.
+type errArguments struct{ text string }
+
+func (e *errArguments) Error() string { return e.text }
+
+// errorText is what a client is told of a method's failure.
+func (s *Server) errorText(target string, err error) string {
+	if bad, ok := errors.AsType[*errArguments](err); ok {
+		text := fmt.Sprintf("Failed to invoke '%s' due to an error on the server.", target)
+		if s.o.DetailedErrors {
+			text += " InvalidDataException: " + bad.text
+		}
+		return text
+	}
+	text := fmt.Sprintf("An unexpected error occurred invoking '%s' on the server.", target)
+	if e, ok := errors.AsType[*Error](err); ok {
+		return text + " HubException: " + e.Text
+	}
+	if s.o.DetailedErrors {
+		text += " Error: " + err.Error()
+	}
+	return text
+}

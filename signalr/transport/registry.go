@@ -1,0 +1,106 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Which connections there are: a handler's part that outlives a request.
+
+// reserve enters a new connection under its token. Status is 0, or the answer
+// to the request if the token is taken or the handler is closing.
+func (h *Handler) reserve(c *Conn) (status int, text string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, over := h.spent[c.token]
+	switch {
+	case h.closing:
+		return http.StatusServiceUnavailable, ""
+	case h.conns[c.token] != nil:
+		return http.StatusConflict, ""
+	case over: // since find has looked
+		return http.StatusNotFound, noConnection
+	}
+	h.conns[c.token] = c
+	h.running.Add(1)
+	return 0, ""
+}
+
+// join completes a reserved connection. It reports whether Shutdown has lost
+// its patience meanwhile.
+func (h *Handler) join(c *Conn, l link) (cut bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c.link = l
+	return h.cutting
+}
+
+// tokenSlack is how much longer than ConnectTimeout a token may be taken for
+// valid, because it says its second only.
+const tokenSlack = time.Second
+
+// release removes a connection. The token of one that was used stays known
+// until it is too old, so that it cannot make a second one.
+func (h *Handler) release(c *Conn, used bool) {
+	now := time.Now()
+	keep := h.o.ConnectTimeout + tokenSlack
+	h.mu.Lock()
+	delete(h.conns, c.token)
+	if used {
+		h.spent[c.token] = now
+	}
+	if now.Sub(h.swept) > keep {
+		h.swept = now
+		for id, at := range h.spent {
+			if now.Sub(at) > keep {
+				delete(h.spent, id)
+			}
+		}
+	}
+	h.mu.Unlock()
+	h.running.Done()
+}
+
+// Stats is a snapshot of the counters.
+func (h *Handler) Stats() Stats {
+	h.mu.Lock()
+	open := len(h.conns)
+	h.mu.Unlock()
+	return Stats{Negotiations: h.negotiations.Load(), Refused: h.refused.Load(), Connections: open, Accepted: h.accepted.Load()}
+}
+
+// Shutdown refuses new connections and waits until the open ones have ended;
+// the receivers are expected to close them. When ctx ends first, what is
+// still open is aborted.
+func (h *Handler) Shutdown(ctx context.Context) error {
+	h.mu.Lock()
+	h.closing = true
+	h.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		h.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	h.mu.Lock()
+	h.cutting = true
+	left := len(h.conns)
+	for _, c := range h.conns {
+		if c.link != nil {
+			c.Abort()
+		}
+	}
+	h.mu.Unlock()
+	<-done
+	if left == 0 {
+		return nil
+	}
+	return errors.New("transport: " + strconv.Itoa(left) + " connections had to be cut")
+}

@@ -1,0 +1,179 @@
+package transport
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/gobwas/ws"
+)
+
+// isUpgrade tells whether a request asks for a WebSocket.
+func isUpgrade(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}
+
+// connectWebSocket makes a connection of an upgrade request. Without an id,
+// or with an empty one, it is a client that skipped negotiation.
+func (h *Handler) connectWebSocket(w http.ResponseWriter, r *http.Request, user any, token string) {
+	c := &Conn{token: newTokenID(), user: user, remote: r.RemoteAddr, query: keepQuery(r), transport: WebSockets}
+	if token != "" {
+		id, ok := h.find(w, token)
+		if !ok {
+			return
+		}
+		c.token = id
+	}
+	c.id = c.token.public()
+	if status, text := h.reserve(c); status != 0 {
+		answer(w, status, text)
+		return
+	}
+	nc, rw, _, err := ws.HTTPUpgrader{Timeout: h.o.SendTimeout}.Upgrade(r, w)
+	if err != nil {
+		h.o.Logger.Debug("upgrade refused", "conn", c.id, "err", err)
+		if nc != nil {
+			nc.Close()
+		}
+		h.release(c, false)
+		return
+	}
+	h.accepted.Add(1)
+	early := make([]byte, rw.Reader.Buffered()) // frames that came right behind the request
+	io.ReadFull(rw.Reader, early)               //nolint:errcheck // they are in memory
+	// Nothing is written before the receiver is known: it must be told
+	// afterwards.
+	s := &webSocket{h: h, c: c, socket: newSocket(nc, h.bufs), writing: true}
+	cut := h.join(c, s)
+	s.receiver = h.accept(c)
+	if cut {
+		s.abort()
+	}
+	// A fresh goroutine: its stack is small, and net/http's is given back.
+	go s.run(early)
+}
+
+// A webSocket is one connection over a WebSocket.
+type webSocket struct {
+	h        *Handler
+	c        *Conn
+	socket   socket
+	receiver Receiver
+
+	// owned by run
+	frames  frameReader
+	deaf    bool // the receiver wants nothing more
+	goodbye bool // the client has sent a close frame
+
+	writers sync.WaitGroup // goroutines that write what the socket did not take: one at most
+
+	mu        sync.Mutex
+	writing   bool          // there is such a goroutine, or run has not begun
+	behind    []byte        // frames that must wait for it
+	owed      bool          // a send was told to wait: Writable must follow
+	closeSent bool          // no data may follow
+	ended     bool          // no write may begin
+	cause     error         // why, if this side cut the connection
+	gate      chan struct{} // not nil while the receiver holds; closed to go on
+}
+
+// run feeds the receiver until the connection ends.
+func (s *webSocket) run(early []byte) {
+	s.begin()
+	err := s.take(early)
+	for err == nil {
+		s.pause()
+		err = s.socket.read(s.take)
+	}
+	if status, ok := errors.AsType[closeError](err); ok {
+		s.sendClose(ws.StatusCode(status))
+	}
+	err = s.finish(err)
+	s.receiver.Closed(err)
+	s.h.release(s.c, true)
+}
+
+// finish lets the last bytes out, bounded by the writer's deadline, and closes
+// the socket. It returns what the receiver is told.
+func (s *webSocket) finish(err error) error {
+	s.mu.Lock()
+	s.ended = true
+	if errors.Is(err, os.ErrDeadlineExceeded) { // no answer to the close frame
+		s.cut(err)
+	}
+	s.mu.Unlock()
+	s.writers.Wait()
+	s.socket.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.goodbye:
+		return nil
+	case s.cause != nil:
+		return s.cause
+	}
+	return err
+}
+
+func (s *webSocket) take(p []byte) error { return s.frames.consume(p, s.data, s.controlFrame) }
+
+func (s *webSocket) data(p []byte) error {
+	if !s.deaf && s.receiver.Feed(p) != nil {
+		s.deaf = true // the receiver closes; only its close handshake is waited for
+	}
+	return nil
+}
+
+func (s *webSocket) controlFrame(op ws.OpCode, payload []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch op {
+	case ws.OpPing:
+		s.control(ws.OpPong, payload)
+	case ws.OpClose:
+		s.goodbye = true
+		if !s.closeSent {
+			s.closeSent = true
+			s.control(ws.OpClose, closeAnswer(payload))
+		}
+		return io.EOF
+	}
+	return nil
+}
+
+// pause waits while the receiver holds.
+func (s *webSocket) pause() {
+	s.mu.Lock()
+	gate := s.gate
+	s.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
+}
+
+// hold has no effect once the end has begun: then reading must go on, or the
+// end would never be seen.
+func (s *webSocket) hold() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gate == nil && !s.closeSent && !s.ended {
+		s.gate = make(chan struct{})
+	}
+}
+
+func (s *webSocket) resume() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open()
+}
+
+// open lets run go on. The caller holds mu.
+func (s *webSocket) open() {
+	if s.gate != nil {
+		close(s.gate)
+		s.gate = nil
+	}
+}
