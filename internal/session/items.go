@@ -1,0 +1,96 @@
+package session
+
+import (
+	"fmt"
+	"strings"
+
+	"rte/internal/event"
+	"rte/signalr/hub"
+)
+
+// The validation texts of the product's page, exactly.
+const (
+	invalidEntity = "Invalid EntityId"
+	invalidEvent  = "Invalid event name"
+	unauthorized  = "Unauthorized"
+)
+
+// tooMany is a further text: the connection has as many subscriptions as
+// Options.MaxSubscriptions allows.
+const tooMany = "Too many subscriptions"
+
+// An item is one {EntityId, EventName} as a client sends it; members that it
+// does not know are ignored.
+type item struct {
+	EntityID  *string `json:"entityId"`
+	EventName *string `json:"eventName"`
+}
+
+// A request is an item as far as it could be understood.
+type request struct {
+	entity, name *string // to echo: normalised where valid, else as sent
+	problem      string  // the first check that failed, or ""
+	pair         event.Pair
+	kind         *event.Type // nil while problem is not ""
+}
+
+// read takes the one argument of Subscribe and its kin. Elements may be null:
+// the page's C# sample sends [{…}, null] (I32). Wrong JSON types fail the
+// call, as the released server's binding does.
+func (h *Handler) read(call *hub.Call) ([]request, error) {
+	var items []*item
+	if err := call.Bind(&items); err != nil {
+		return nil, err
+	}
+	if items == nil { // null instead of a list
+		return nil, hub.BadArguments()
+	}
+	if len(items) > h.o.MaxItems {
+		return nil, &hub.Error{Text: fmt.Sprintf("Too many items: %d in one call, at most %d are allowed. Use several calls.", len(items), h.o.MaxItems)}
+	}
+	requests := make([]request, len(items))
+	for i, it := range items {
+		requests[i] = h.check(it)
+	}
+	return requests, nil
+}
+
+// check makes the page's first two checks, in its order: is EntityId a Guid,
+// is EventName a known name.
+func (h *Handler) check(it *item) request {
+	if it == nil {
+		return request{problem: invalidEntity}
+	}
+	r := request{entity: it.EntityID}
+	if it.EventName != nil {
+		name := *it.EventName
+		t, ok := h.cat.Lookup(name)
+		switch {
+		case ok:
+			r.kind, r.pair.Kind = t, t.Kind
+			name = h.nameOf(t)
+		case !h.o.CatalogNames:
+			name = strings.ToLower(name)
+		}
+		r.name = &name
+	}
+	if r.kind == nil {
+		r.problem = invalidEvent
+	}
+	id, ok := guid(it.EntityID)
+	if !ok {
+		r.problem = invalidEntity
+		return r
+	}
+	text := id.String()
+	r.entity, r.pair.Entity = &text, id
+	return r
+}
+
+func guid(text *string) (event.GUID, bool) {
+	if text == nil {
+		return event.GUID{}, false
+	}
+	id, err := event.ParseGUID(*text)
+	return id, err == nil
+}

@@ -1,0 +1,46 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"rte/signalr"
+	"rte/signalr/hub"
+)
+
+// A notice tells a client something about its connection, not about the
+// contact centre. Only clients that have asked get any, so that older ones
+// see nothing new.
+type notice struct {
+	Kind   string `json:"kind"`
+	At     string `json:"at"` // UTC, milliseconds, Z
+	Reason string `json:"reason,omitempty"`
+}
+
+// enableNotices switches notices on or off for this connection.
+func (h *Handler) enableNotices(_ context.Context, call *hub.Call) (signalr.Value, error) {
+	var on bool
+	if err := call.Bind(&on); err != nil {
+		return nil, err
+	}
+	of(call).notices.Store(on)
+	return signalr.Null, nil
+}
+
+// Draining tells the clients that asked for notices that this node is about
+// to go. The Close that follows lets them reconnect.
+func (h *Handler) Draining(conns []*hub.Conn) {
+	f := signalr.NewFrame(&signalr.Invocation{
+		Target: "Notice",
+		Arguments: []signalr.Value{signalr.Any(notice{
+			Kind:   "draining",
+			At:     time.Now().UTC().Format("2006-01-02T15:04:05.000Z"),
+			Reason: "the node is going down; reconnect to another",
+		})},
+	})
+	for _, c := range conns {
+		if s, ok := c.Value.(*session); ok && s.notices.Load() {
+			c.Send(f)
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+
+	"rte/internal/auth"
+	"rte/internal/event"
+	"rte/internal/fanout"
+	"rte/signalr"
+	"rte/signalr/hub"
+)
+
+// Options of a [Handler]. The zero value is good.
+type Options struct {
+	MaxItems         int  // in one call of Subscribe, Unsubscribe or Explain; default 1,000
+	MaxSubscriptions int  // of one connection; default 10,000
+	CatalogNames     bool // event names in results as the catalogue spells them, not in lower case
+	Logger           *slog.Logger
+}
+
+// A Handler offers the documented hub methods. Safe for concurrent use.
+type Handler struct {
+	cat   *event.Catalog
+	index *fanout.Index
+	o     Options
+	names signalr.Value // the answer of AvailableSubscriptions
+}
+
+// New makes a handler of clients that subscribe to the index.
+func New(cat *event.Catalog, index *fanout.Index, o Options) *Handler {
+	if o.MaxItems == 0 {
+		o.MaxItems = 1000
+	}
+	if o.MaxSubscriptions == 0 {
+		o.MaxSubscriptions = 10_000
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Handler{cat: cat, index: index, o: o, names: signalr.Any(cat.Names())}
+}
+
+// A session is one connected client. Its methods run one at a time.
+type session struct {
+	principal *auth.Principal
+	member    *fanout.Member
+	notices   atomic.Bool // the client asked for notices
+}
+
+// Methods is what the hub offers (product page, "Interface").
+func (h *Handler) Methods() map[string]hub.Method {
+	return map[string]hub.Method{
+		"Subscribe":              h.subscribe,
+		"Unsubscribe":            h.unsubscribe,
+		"UnsubscribeAll":         h.unsubscribeAll,
+		"AvailableSubscriptions": h.availableSubscriptions,
+		"GetActiveSubscriptions": h.activeSubscriptions,
+		"Explain":                h.explain,
+		"EnableNotices":          h.enableNotices,
+	}
+}
+
+// errNoPrincipal cannot happen: the transport lets nobody in without one.
+var errNoPrincipal = errors.New("session: connection without principal")
+
+// Connected makes the session (hub.Options.OnConnected). The connection's
+// user must be an *auth.Principal.
+func (h *Handler) Connected(_ context.Context, c *hub.Conn) error {
+	p, ok := c.User().(*auth.Principal)
+	if !ok {
+		return errNoPrincipal
+	}
+	m, err := h.index.Join(p.Org, c)
+	if err != nil {
+		return err
+	}
+	c.Value = &session{principal: p, member: m}
+	h.o.Logger.Info("client connected", "conn", c.ID(), "who", p, "transport", c.Transport().Transport().String(), "protocol", c.ProtocolName())
+	return nil
+}
+
+// Disconnected ends the session (hub.Options.OnDisconnected).
+func (h *Handler) Disconnected(c *hub.Conn, err error) {
+	s, ok := c.Value.(*session)
+	if !ok {
+		return // refused by Connected
+	}
+	s.member.Leave()
+	h.o.Logger.Info("client disconnected", "conn", c.ID(), "who", s.principal, "reason", string(c.Reason()), "err", err)
+}
+
+func of(call *hub.Call) *session { return call.Conn.Value.(*session) }
+
+// unsubscribeAll ends every subscription. The page's sample passes the list
+// of subscriptions, other clients nothing: any argument is ignored (I31).
+func (h *Handler) unsubscribeAll(_ context.Context, call *hub.Call) (signalr.Value, error) {
+	of(call).member.UnsubscribeAll()
+	return signalr.RawJSON([]byte("true")), nil
+}
+
+// availableSubscriptions answers all event names, to everybody alike; an
+// argument is ignored (I31).
+func (h *Handler) availableSubscriptions(context.Context, *hub.Call) (signalr.Value, error) {
+	return h.names, nil
+}
+
+// activeSubscriptions answers what this connection hears now.
+func (h *Handler) activeSubscriptions(_ context.Context, call *hub.Call) (signalr.Value, error) {
+	pairs := of(call).member.Pairs()
+	list := make(activeList, len(pairs))
+	for i, p := range pairs {
+		list[i] = active{p.Entity.String(), h.nameOf(h.cat.Type(p.Kind))}
+	}
+	return list, nil
+}
+
+// nameOf is an event's name in results and pushes.
+func (h *Handler) nameOf(t *event.Type) string {
+	if h.o.CatalogNames {
+		return t.Name
+	}
+	return t.Key
+}
