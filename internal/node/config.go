@@ -1,0 +1,176 @@
+package node
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"rte/internal/auth"
+	"rte/internal/event"
+)
+
+// A Config is everything a node can be told. The tags are for the command
+// line: each name is also a variable RTE_… and a key of the YAML file.
+type Config struct {
+	Listen        string `default:":8080" help:"Address of the hub, the publish API and the pages."`
+	PublishListen string `placeholder:"ADDR" help:"Address of the publish API, if it is to be kept apart from the hub (default: as --listen)."`
+	AdminListen   string `default:"127.0.0.1:8081" help:"Address of health, metrics and profiles; keep it on loopback."`
+	BasePath      string `placeholder:"PATH" help:"Path in front of all public endpoints, such as /rt when a proxy keeps it."`
+	DataDir       string `default:"./rte-data" type:"path" help:"Folder of the event store."`
+
+	JWTSecret            string `name:"jwt-secret" placeholder:"TEXT" help:"HS256 secret of users' tokens, at least 32 bytes; two, separated by a comma, during a rotation."`
+	JWTSecretFile        string `name:"jwt-secret-file" type:"path" placeholder:"FILE" help:"File that holds --jwt-secret."`
+	ServiceJWTSecret     string `name:"service-jwt-secret" placeholder:"TEXT" help:"HS256 secret of producers' and operators' tokens (default: the users')."`
+	ServiceJWTSecretFile string `name:"service-jwt-secret-file" type:"path" placeholder:"FILE" help:"File that holds --service-jwt-secret."`
+	JWTIssuer            string `name:"jwt-issuer" placeholder:"TEXT" help:"What the claim iss must be (default: not checked)."`
+	JWTAudience          string `name:"jwt-audience" placeholder:"TEXT" help:"What the claim aud must name (default: not checked)."`
+	ClaimUser            string `default:"sub" help:"Claim with the user's Guid."`
+	ClaimOrg             string `default:"org" help:"Claim with the organization's Guid."`
+	ClaimRole            string `default:"role" help:"Claim with the role."`
+	ClaimQueues          string `default:"queues" help:"Claim with the Guids of visible queues."`
+	ClaimLists           string `default:"lists" help:"Claim with the Guids of visible call lists."`
+	ClaimUsers           string `default:"users" help:"Claim with the Guids of visible users."`
+
+	AllowedOrigins []string `placeholder:"ORIGIN" help:"Origins whose pages may connect, such as https://desk.example.com (default: any; bearer tokens carry no cookie risk)."`
+
+	Retention      time.Duration `default:"15m" help:"How long events are kept; the newest of each state event is kept for ever."`
+	RetentionBytes Bytes         `default:"4GiB" help:"Most bytes of kept events."`
+	DedupeWindow   time.Duration `default:"30s" help:"How long a producer's event id is remembered, so that a retry doubles nothing."`
+
+	QueueBytes       Bytes  `default:"1MiB" help:"Most bytes that may wait for one client; a slower one is closed and may reconnect."`
+	MaxMessageBytes  Bytes  `default:"256KiB" help:"Largest hub message a client may send."`
+	MaxItems         int    `default:"1000" help:"Most items in one Subscribe or Unsubscribe."`
+	MaxSubscriptions int    `default:"10000" help:"Most subscriptions of one connection."`
+	MaxEventBytes    Bytes  `default:"64KiB" help:"Largest data of one published event."`
+	MaxBodyBytes     Bytes  `default:"8MiB" help:"Largest body of an object or array on the publish API; NDJSON streams without limit."`
+	PushExtras       bool   `default:"true" negatable:"" help:"Add cursor and time to pushed messages."`
+	EventNameCase    string `default:"lower" enum:"lower,catalog" help:"Spelling of event names in results and pushes: lower or catalog."`
+
+	DevTokens   bool          `help:"Give out tokens at /token/{userid}/rte/ to anybody who asks; loopback only."`
+	InsecureDev bool          `help:"Let developer shortcuts leave loopback. Never in production."`
+	Drain       time.Duration `default:"30s" help:"Time over which clients are sent away on SIGTERM."`
+	Pprof       bool          `help:"Open /debug/pprof/ on the admin listener."`
+	LogFormat   string        `default:"text" enum:"text,json" help:"text or json."`
+	// DevOrg is the organization of developers' tokens that name none.
+	DevOrg event.GUID `kong:"-"`
+
+	LogLevel string `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+}
+
+// Bytes is a size; in settings it may have a unit: 65536, 64KiB, 1MiB, 4GiB.
+type Bytes int64
+
+// UnmarshalText reads a size (encoding.TextUnmarshaler).
+func (b *Bytes) UnmarshalText(text []byte) error {
+	s := strings.TrimSpace(string(text))
+	shift := 0
+	for unit, n := range map[string]int{"KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40} {
+		if rest, ok := strings.CutSuffix(s, unit); ok {
+			s, shift = strings.TrimSpace(rest), n
+			break
+		}
+	}
+	var n int64
+	if _, err := fmt.Sscanf(s+"\n", "%d\n", &n); err != nil || n < 0 || n > 1<<62>>shift {
+		return fmt.Errorf("%q is no size; write a number of bytes, or one with KiB, MiB or GiB", text)
+	}
+	*b = Bytes(n << shift)
+	return nil
+}
+
+// Secrets are the secrets of a flag or of the file that stands for it; a
+// comma separates two.
+func Secrets(text, file, flag string) ([][]byte, error) {
+	if file != "" {
+		if text != "" {
+			return nil, fmt.Errorf("--%s and --%s-file are both set; use one", flag, flag)
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read --%s-file: %w", flag, err)
+		}
+		text = strings.TrimSpace(string(b))
+	}
+	if text == "" {
+		return nil, nil
+	}
+	var list [][]byte
+	for s := range strings.SplitSeq(text, ",") {
+		list = append(list, []byte(s))
+	}
+	return list, nil
+}
+
+// ClaimNames are the claims that the settings name.
+func (c *Config) ClaimNames() auth.ClaimNames {
+	return auth.ClaimNames{User: c.ClaimUser, Org: c.ClaimOrg, Role: c.ClaimRole, Queues: c.ClaimQueues, Lists: c.ClaimLists, Users: c.ClaimUsers}
+}
+
+// Verifier makes the token verifier of the settings.
+func (c *Config) Verifier() (*auth.Verifier, error) {
+	users, err := Secrets(c.JWTSecret, c.JWTSecretFile, "jwt-secret")
+	if err != nil {
+		return nil, err
+	}
+	if len(users) == 0 {
+		return nil, fmt.Errorf("no key for tokens: set --jwt-secret, --jwt-secret-file or RTE_JWT_SECRET (at least %d bytes), or try `rte demo`", auth.MinSecretBytes)
+	}
+	service, err := Secrets(c.ServiceJWTSecret, c.ServiceJWTSecretFile, "service-jwt-secret")
+	if err != nil {
+		return nil, err
+	}
+	return auth.New(auth.Options{Secrets: users, ServiceSecrets: service, Issuer: c.JWTIssuer, Audience: c.JWTAudience, Claims: c.ClaimNames()})
+}
+
+// check finds what is wrong in itself; what only the machine knows shows at
+// Start.
+func (c *Config) check() error {
+	if c.BasePath != "" && (!strings.HasPrefix(c.BasePath, "/") || strings.HasSuffix(c.BasePath, "/")) {
+		return fmt.Errorf("--base-path %q must begin with a slash and not end with one", c.BasePath)
+	}
+	if c.DevTokens && !c.InsecureDev && !loopback(c.Listen) {
+		return fmt.Errorf("--dev-tokens gives tokens to anybody, so --listen must be a loopback address such as 127.0.0.1:8080, not %q; --insecure-dev overrides this", c.Listen)
+	}
+	for _, positive := range []struct {
+		flag string
+		n    int64
+	}{
+		{"retention", int64(c.Retention)}, {"retention-bytes", int64(c.RetentionBytes)}, {"dedupe-window", int64(c.DedupeWindow)},
+		{"queue-bytes", int64(c.QueueBytes)}, {"max-message-bytes", int64(c.MaxMessageBytes)}, {"max-items", int64(c.MaxItems)},
+		{"max-subscriptions", int64(c.MaxSubscriptions)}, {"max-event-bytes", int64(c.MaxEventBytes)}, {"max-body-bytes", int64(c.MaxBodyBytes)},
+	} {
+		if positive.n <= 0 {
+			return fmt.Errorf("--%s must be above 0", positive.flag)
+		}
+	}
+	if c.Drain < 0 {
+		return fmt.Errorf("--drain must not be negative")
+	}
+	return nil
+}
+
+// loopback tells whether an address can only be reached from this machine.
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Logger makes the logger of the settings.
+func (c *Config) Logger() *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		level = slog.LevelInfo
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, o))
+}

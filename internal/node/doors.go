@@ -1,0 +1,157 @@
+package node
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"rte/internal/auth"
+	"rte/internal/event"
+	"rte/internal/ingest"
+	"rte/signalr/transport"
+)
+
+// authenticate lets a client in (transport.Options.Authenticate). The reason
+// of a refusal is logged and counted; the client is told only 401.
+func (n *Node) authenticate(r *http.Request) (any, error) {
+	p, err := n.verifier.Verify(auth.Token(r))
+	if err != nil {
+		n.logRefused(r, err)
+		return nil, err
+	}
+	if !p.MayConnect() {
+		n.log.Info("client refused", "remote", r.RemoteAddr, "who", p, "reason", "this role does not use the hub")
+		return nil, &transport.Refusal{Status: http.StatusForbidden}
+	}
+	return p, nil
+}
+
+// publisher lets a producer in (ingest.NewHTTP).
+func (n *Node) publisher(r *http.Request) (ingest.Publisher, error) {
+	p, err := n.verifier.Verify(auth.Token(r))
+	if err != nil {
+		n.logRefused(r, err)
+		return ingest.Publisher{}, err
+	}
+	switch p.Role {
+	case auth.Service:
+		return ingest.Publisher{Org: p.Org}, nil
+	case auth.Platform:
+		return ingest.Publisher{Any: true}, nil
+	}
+	n.log.Info("publisher refused", "remote", r.RemoteAddr, "who", p, "reason", "role")
+	return ingest.Publisher{}, ingest.ErrForbidden
+}
+
+// logRefused writes why a token was refused: never the token, nor the query
+// it may be in.
+func (n *Node) logRefused(r *http.Request, err error) {
+	reason := "unknown"
+	if e, ok := errors.AsType[*auth.Error](err); ok {
+		reason = e.Reason.String()
+	}
+	n.log.Info("token refused", "remote", r.RemoteAddr, "path", r.URL.Path, "reason", reason, "err", err)
+}
+
+// readPatience is how long a producer may send nothing in the middle of a
+// body. A stream of events may last for days, so there is no bound on the
+// whole.
+const readPatience = time.Minute
+
+// limitRead bounds the wait for each piece of a request's body.
+func limitRead(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = &patientBody{ReadCloser: r.Body, control: http.NewResponseController(w)}
+		next.ServeHTTP(w, r)
+	})
+}
+
+type patientBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+}
+
+func (b *patientBody) Read(p []byte) (int, error) {
+	b.control.SetReadDeadline(time.Now().Add(readPatience)) //nolint:errcheck // HTTP/2 streams may not support it; then the connection's own limits hold
+	return b.ReadCloser.Read(p)
+}
+
+// devTokenLife is how long a developer's token is good.
+const devTokenLife = 12 * time.Hour
+
+// devToken answers like the platform's own REST API: {"WSSEndpoint", "Token"}
+// for the user in the path. The query may name org, role, and any number of
+// queue and list; the organization is Config's (demo) or the zero Guid.
+func (n *Node) devToken(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	claims := auth.Claims{
+		Names:    n.cfg.ClaimNames(),
+		Issuer:   n.cfg.JWTIssuer,
+		Audience: n.cfg.JWTAudience,
+		IssuedAt: time.Now(),
+		Expires:  time.Now().Add(devTokenLife),
+	}
+	fail := func(text string) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		json.NewEncoder(w).Encode(map[string]string{"error": text}) //nolint:errcheck // the client has gone
+	}
+	var err error
+	if claims.User, err = event.ParseGUID(r.PathValue("user")); err != nil {
+		fail("the user in the path: " + err.Error())
+		return
+	}
+	claims.Org = n.cfg.DevOrg
+	if text := q.Get("org"); text != "" {
+		if claims.Org, err = event.ParseGUID(text); err != nil {
+			fail("org: " + err.Error())
+			return
+		}
+	}
+	role := q.Get("role")
+	if role == "" {
+		role = auth.User.String()
+	}
+	ok := false
+	if claims.Role, ok = auth.ParseRole(role); !ok {
+		fail("role: one of user, groupmanager, supervisor, service, platform, admin")
+		return
+	}
+	for name, list := range map[string]*[]event.GUID{"queue": &claims.Queues, "list": &claims.Lists, "user": &claims.Users} {
+		for _, text := range q[name] {
+			id, err := event.ParseGUID(text)
+			if err != nil {
+				fail(name + ": " + err.Error())
+				return
+			}
+			*list = append(*list, id)
+		}
+	}
+	token, err := n.sign(claims)
+	if err != nil {
+		fail(err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Access-Control-Allow-Origin", "*") // a developer's page may be anywhere
+	json.NewEncoder(w).Encode(struct {                 //nolint:errcheck // the client has gone
+		WSSEndpoint string
+		Token       string
+	}{r.Host + n.cfg.BasePath + hubPath, token})
+}
+
+// sign makes a token with the newest of the keys that its role needs.
+func (n *Node) sign(c auth.Claims) (string, error) {
+	text, file, flag := n.cfg.JWTSecret, n.cfg.JWTSecretFile, "jwt-secret"
+	if c.Role >= auth.Service && (n.cfg.ServiceJWTSecret != "" || n.cfg.ServiceJWTSecretFile != "") {
+		text, file, flag = n.cfg.ServiceJWTSecret, n.cfg.ServiceJWTSecretFile, "service-jwt-secret"
+	}
+	secrets, err := Secrets(text, file, flag)
+	if err != nil {
+		return "", err
+	}
+	return auth.Sign(secrets[0], c)
+}

@@ -1,0 +1,65 @@
+package node
+
+import (
+	"strings"
+
+	"rte/internal/ops"
+	"rte/signalr/hub"
+)
+
+// closeReasons have a metric from the start, so that a dashboard shows zeros
+// instead of gaps.
+var closeReasons = [...]hub.CloseReason{
+	hub.Goodbye, hub.Lost, hub.Slow, hub.Timeout, hub.Protocol, hub.Draining, hub.Refused, hub.Aborted,
+}
+
+// figures hands the rooms' snapshots to ops.
+func (n *Node) figures(add func(ops.Figure)) {
+	one := func(name, help string, v float64) { add(ops.Figure{Name: name, Help: help, Value: v}) }
+	labelled := func(name, help, label, text string, v float64) {
+		add(ops.Figure{Name: name, Help: help, Label: label, Text: text, Value: v})
+	}
+
+	h := n.hub.Stats()
+	one("connections", "Clients connected now.", float64(h.Connections))
+	one("messages_total", "Hub messages queued for clients, pings not counted.", float64(h.Messages))
+	one("sent_bytes_total", "Bytes of hub messages handed to transports.", float64(h.Bytes))
+	one("invocations_total", "Hub methods called by clients.", float64(h.Invocations))
+	one("pings_total", "Pings sent to clients.", float64(h.Pings))
+	for _, why := range closeReasons {
+		labelled("closes_total", "Connections that ended, by reason.", "reason", string(why), float64(h.Closes[why]))
+	}
+
+	x := n.index.Stats()
+	one("organizations", "Organizations with clients on this node.", float64(x.Organizations))
+	one("topics", "Pairs of entity and event with subscribers.", float64(x.Topics))
+	one("subscriptions", "Subscriptions of all clients.", float64(x.Subscriptions))
+	one("events_total", "Events that came to this node for its organizations.", float64(x.Events))
+	one("deliveries_total", "Events queued for subscribers, each counted once for each.", float64(x.Deliveries))
+	one("foreign_events_total", "Events stopped at the tenant wall; anything but 0 is a bug.", float64(x.Foreign))
+
+	t := n.transport.Stats()
+	one("negotiations_total", "Negotiations answered.", float64(t.Negotiations))
+	one("connections_total", "Connections made.", float64(t.Accepted))
+
+	a := n.verifier.Stats()
+	one("tokens_accepted_total", "Tokens found good.", float64(a.Accepted))
+	for reason, count := range a.Refused {
+		labelled("tokens_refused_total", "Tokens refused with 401, by reason.", "reason", reason.String(), float64(count))
+	}
+
+	i := n.ingest.Stats()
+	one("publish_requests_total", "Requests to the publish API.", float64(i.Requests))
+	one("published_events_total", "Events accepted and stored by the publish API.", float64(i.Accepted))
+	one("rejected_events_total", "Events refused by the publish API.", float64(i.Rejected))
+
+	b := n.bus.Stats()
+	one("stored_events_total", "Events that went into the store.", float64(b.Stored))
+	one("duplicate_events_total", "Events whose id the store knew already.", float64(b.Duplicates))
+	one("live_dropped_total", "Live messages dropped because this node was slow.", float64(b.Dropped))
+	for _, s := range b.Streams {
+		name := strings.ToLower(s.Name)
+		labelled("stream_messages", "Messages kept, by stream.", "stream", name, float64(s.Messages))
+		labelled("stream_bytes", "Bytes kept, by stream.", "stream", name, float64(s.Bytes))
+	}
+}

@@ -1,0 +1,280 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"rte/internal/auth"
+	"rte/internal/bus"
+	"rte/internal/event"
+	"rte/internal/fanout"
+	"rte/internal/ingest"
+	"rte/internal/ops"
+	"rte/internal/session"
+	"rte/signalr/hub"
+	"rte/signalr/transport"
+)
+
+// hubPath is where the hub is, below the base path.
+const hubPath = "/rte"
+
+// A Node is one running RTE. Make it with New, then Start and Stop once.
+type Node struct {
+	cfg      Config
+	log      *slog.Logger
+	verifier *auth.Verifier
+	cat      *event.Catalog
+
+	bus       *bus.Bus
+	index     *fanout.Index
+	session   *session.Handler
+	hub       *hub.Server
+	transport *transport.Handler
+	ingest    *ingest.HTTP
+	ops       *ops.Handler
+
+	public, publish, admin *listener
+	state                  atomic.Value // string: why the node is not ready, "" when it is
+	stopOnce               sync.Once
+	stopErr                error
+}
+
+// New checks the settings and makes a node; nothing is opened yet. log may
+// be nil.
+func New(cfg Config, log *slog.Logger) (*Node, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	v, err := cfg.Verifier()
+	if err != nil {
+		return nil, err
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	n := &Node{cfg: cfg, log: log, verifier: v, cat: event.NewCatalog()}
+	n.state.Store("starting")
+	return n, nil
+}
+
+// Start opens the store and the listeners. When it returns the node is
+// ready. On an error nothing is left open.
+func (n *Node) Start(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			n.abandon()
+		}
+	}()
+	// The listeners first: an address in use is the commonest mistake, and it
+	// should show before anything is touched.
+	if n.public, err = listen(n.cfg.Listen, "listen"); err != nil {
+		return err
+	}
+	if n.cfg.PublishListen != "" && n.cfg.PublishListen != n.cfg.Listen {
+		if n.publish, err = listen(n.cfg.PublishListen, "publish-listen"); err != nil {
+			return err
+		}
+	}
+	if n.admin, err = listen(n.cfg.AdminListen, "admin-listen"); err != nil {
+		return err
+	}
+	n.bus, err = bus.Open(ctx, n.cat, bus.Options{
+		Dir:            n.cfg.DataDir,
+		Retention:      n.cfg.Retention,
+		RetentionBytes: int64(n.cfg.RetentionBytes),
+		DedupeWindow:   n.cfg.DedupeWindow,
+		Logger:         n.log,
+	})
+	if err != nil {
+		return err
+	}
+	n.join()
+	n.serve()
+	n.state.Store("")
+	n.log.Info("ready", "hub", n.HubURL(), "admin", n.AdminURL(), "data", n.cfg.DataDir)
+	return nil
+}
+
+// join makes the rooms and joins them: the way of an event from the door to
+// the client.
+func (n *Node) join() {
+	catalogNames := n.cfg.EventNameCase == "catalog"
+	n.ops = ops.New(ops.Options{Ready: func() string { return n.state.Load().(string) }, Figures: n.figures, Pprof: n.cfg.Pprof, Logger: n.log})
+	n.index = fanout.New(n.cat, fanout.Options{
+		Watch:        n.bus.Watch,
+		CatalogNames: catalogNames,
+		Plain:        !n.cfg.PushExtras,
+		Delivered:    n.ops.Histogram("delivery_seconds", "Time from the store to the last subscriber's queue, for each event with subscribers.", deliveryBuckets()),
+	})
+	n.session = session.New(n.cat, n.index, session.Options{
+		MaxItems:         n.cfg.MaxItems,
+		MaxSubscriptions: n.cfg.MaxSubscriptions,
+		CatalogNames:     catalogNames,
+		Logger:           n.log,
+	})
+	n.hub = hub.New(hub.Options{
+		Methods:         n.session.Methods(),
+		OnConnected:     n.session.Connected,
+		OnDisconnected:  n.session.Disconnected,
+		MaxMessageBytes: int(n.cfg.MaxMessageBytes),
+		QueueBytes:      int(n.cfg.QueueBytes),
+		CloseTexts:      map[hub.CloseReason]string{hub.Slow: string(hub.Slow), hub.Draining: string(hub.Draining)},
+		Logger:          n.log,
+	})
+	n.transport = transport.NewHandler(n.hub.Accept, transport.Options{
+		Authenticate:   n.authenticate,
+		AllowedOrigins: n.cfg.AllowedOrigins,
+		Logger:         n.log,
+	})
+	n.ingest = ingest.NewHTTP(n.cat, n.publisher, n.bus.Publish, ingest.Options{
+		MaxBodyBytes:  int64(n.cfg.MaxBodyBytes),
+		MaxEventBytes: int(n.cfg.MaxEventBytes),
+		Logger:        n.log,
+	})
+}
+
+// deliveryBuckets are in seconds, from a tenth of a millisecond to 3.3 s.
+func deliveryBuckets() []float64 {
+	b := []float64{0.0001}
+	for len(b) < 16 {
+		b = append(b, b[len(b)-1]*2)
+	}
+	return b
+}
+
+func (n *Node) serve() {
+	n.admin.serve(n.ops, n.log)
+	events := limitRead(n.ingest)
+	mux := http.NewServeMux()
+	base := n.cfg.BasePath
+	if n.publish == nil {
+		mux.Handle(base+"/api/v1/events", events)
+	} else {
+		doors := http.NewServeMux()
+		doors.Handle(base+"/api/v1/events", events)
+		n.publish.serve(doors, n.log)
+	}
+	mux.Handle("GET "+base+"/wallboard/", http.StripPrefix(base, ops.Pages()))
+	if n.cfg.DevTokens {
+		mux.HandleFunc("GET "+base+"/token/{user}/rte/", n.devToken)
+	}
+	n.public.serve(transport.Mount(base+hubPath, n.transport, mux), n.log)
+}
+
+// Stop drains the node: no new connections, every client told to reconnect
+// elsewhere over Config.Drain, queues flushed, the store closed. When ctx ends
+// first, what is left is cut. It may be called more than once.
+func (n *Node) Stop(ctx context.Context) error {
+	n.stopOnce.Do(func() { n.stopErr = n.stop(ctx) })
+	return n.stopErr
+}
+
+func (n *Node) stop(ctx context.Context) error {
+	n.state.Store("draining")
+	n.log.Info("draining", "clients", n.hub.Stats().Connections, "over", n.cfg.Drain)
+	n.session.Draining(n.hub.Conns())
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		n.hub.Drain(ctx, n.cfg.Drain)
+	}()
+	errs := []error{n.public.close(ctx)} // no new connection; hijacked ones live on
+	<-told
+	errs = append(errs, n.transport.Shutdown(ctx))
+	n.hub.Close()
+	if n.publish != nil {
+		errs = append(errs, n.publish.close(ctx))
+	}
+	errs = append(errs, n.bus.Close(ctx), n.admin.close(ctx))
+	n.log.Info("stopped")
+	return errors.Join(errs...)
+}
+
+// abandon closes what a failed Start has opened.
+func (n *Node) abandon() {
+	for _, l := range []*listener{n.public, n.publish, n.admin} {
+		if l != nil {
+			l.net.Close()
+		}
+	}
+	if n.bus != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		n.bus.Close(ctx) //nolint:errcheck // Start's own error says more
+	}
+}
+
+// URL is the public listener's address with the base path, as http://host:port.
+func (n *Node) URL() string { return n.public.url() + n.cfg.BasePath }
+
+// HubURL is where clients connect.
+func (n *Node) HubURL() string { return n.URL() + hubPath }
+
+// AdminURL is the admin listener's address.
+func (n *Node) AdminURL() string { return n.admin.url() }
+
+// A listener is an open address and the server behind it.
+type listener struct {
+	net    net.Listener
+	server *http.Server
+	done   chan struct{}
+}
+
+func listen(addr, flag string) (*listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("open --%s %s: %w", flag, addr, err)
+	}
+	return &listener{net: l}, nil
+}
+
+// Limits of every listener. A request's head must come soon and be of decent
+// size: a token with some hundred ids in the query fits.
+const (
+	headTimeout = 10 * time.Second
+	idleTimeout = 2 * time.Minute
+	maxHead     = 128 << 10
+)
+
+func (l *listener) serve(h http.Handler, log *slog.Logger) {
+	l.server = &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHead,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	l.done = make(chan struct{})
+	go func() {
+		defer close(l.done)
+		if err := l.server.Serve(l.net); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("listener ended", "err", err)
+		}
+	}()
+}
+
+// close ends the listener and waits for the requests that are under way.
+func (l *listener) close(ctx context.Context) error {
+	err := l.server.Shutdown(ctx)
+	if err != nil {
+		l.server.Close() //nolint:errcheck // what is left is cut
+	}
+	<-l.done
+	return err
+}
+
+func (l *listener) url() string {
+	addr := l.net.Addr().(*net.TCPAddr)
+	host := addr.IP.String()
+	if addr.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
+}
