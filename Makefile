@@ -1,0 +1,62 @@
+# RTE: what can be done here. `make` alone explains; each target is a few lines,
+# longer ones are scripts in tools/. The tools are pinned in tools/go.mod.
+
+TOOL     := go tool -modfile=tools/go.mod
+FUZZTIME ?= 2s
+SOAKTIME ?= 10m
+SOAKRUNS ?= 20
+VERSION  ?= dev
+GOFILES  = $$(find . -name '*.go' -not -path '*/node_modules/*')
+
+.DEFAULT_GOAL := help
+.PHONY: help fmt deps format vet staticcheck lint test race fuzz bench web conformance soak build ci
+
+help: ## this list
+	@echo 'RTE. See it live: go run ./cmd/rte demo'; echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: ## everything, as CI does it; installs what it needs, stops at the first failure
+	@tools/steps.sh deps format vet staticcheck lint race fuzz web conformance
+
+fmt: ## format the Go code
+	@gofmt -s -w $(GOFILES) && $(TOOL) goimports -local rte -w $(GOFILES)
+
+build: ## the program, as out/rte (VERSION=1.2.3 names it)
+	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o out/rte ./cmd/rte && ls -l out/rte
+
+deps: ## what the tests need beside Go and Node: a C compiler for -race, Chromium (Debian packages)
+	@tools/deps.sh
+
+format: ## fail if a Go file is not formatted
+	@files=$$(gofmt -s -l $(GOFILES)); [ -z "$$files" ] || { printf 'not formatted, run make fmt:\n%s\n' "$$files"; exit 1; }
+
+vet: ## go vet
+	@go vet ./...
+
+staticcheck: ## staticcheck
+	@$(TOOL) staticcheck ./...
+
+lint: ## the linters of .golangci.yml; the first build takes minutes
+	@$(TOOL) golangci-lint run
+
+race: ## the Go tests, with the race detector
+	@go test -race -timeout 10m ./...
+
+fuzz: ## every fuzz target for FUZZTIME (2s)
+	@tools/fuzz.sh $(FUZZTIME)
+
+web: ## test and build the pages; fail if the committed ones were old
+	@tools/pages.sh
+
+conformance: ## Microsoft's released SignalR clients against the real program
+	@cd conformance && npm ci --no-audit --no-fund && npm test
+
+bench: ## the Go benchmarks; compare two outputs with: go tool -modfile=tools/go.mod benchstat OLD NEW
+	@go test -run '^$$' -bench . -benchmem ./...
+
+soak: ## by hand, hours: the Go tests SOAKRUNS (20) times in random order, fuzzing for SOAKTIME (10m) each
+	@go test -race -shuffle on -count $(SOAKRUNS) -timeout 8h ./...
+	@tools/fuzz.sh $(SOAKTIME)
+
+ci: ## what the build server runs
+	@bash .ci/run

@@ -1,0 +1,111 @@
+package rte_test
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestLinksLead follows the relative links of every page that is written here.
+func TestLinksLead(t *testing.T) {
+	t.Parallel()
+	link := regexp.MustCompile(`\]\(([^)]+)\)`)
+	found := 0
+	for _, page := range pages(t) {
+		for _, m := range link.FindAllStringSubmatch(read(t, page), -1) {
+			target, _, _ := strings.Cut(m[1], "#")
+			if strings.Contains(target, "://") || target == "" {
+				continue
+			}
+			found++
+			if _, err := os.Stat(path.Join(path.Dir(page), target)); err != nil {
+				t.Errorf("%s links to %s, which is not there", page, target)
+			}
+		}
+	}
+	if found == 0 {
+		t.Fatal("no link found: where are the pages?")
+	}
+}
+
+// TestOperationsNamesEverything compares docs/operations.md with the code: an
+// operator must find each metric and each close reason there.
+func TestOperationsNamesEverything(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, file string
+		pattern    string // its group is the name
+	}{
+		{"metrics", "internal/node/figures.go", `(?:one|labelled)\("([a-z_]+)"`},
+		{"histograms", "internal/node/node.go", `Histogram\("([a-z_]+)"`},
+		{"close reasons", "signalr/hub/server.go", `CloseReason = "([a-z]+)"`},
+		{"endpoints", "internal/ops/ops.go", `"(?:GET )?(/[a-z]+)"`},
+	}
+	page := read(t, "docs/operations.md")
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			names := regexp.MustCompile(tt.pattern).FindAllStringSubmatch(read(t, tt.file), -1)
+			if len(names) == 0 {
+				t.Fatalf("%s: nothing matches %s any more", tt.file, tt.pattern)
+			}
+			for _, m := range names {
+				word := regexp.MustCompile(`\b` + regexp.QuoteMeta(strings.TrimPrefix(m[1], "/")) + `\b`)
+				if !word.MatchString(page) {
+					t.Errorf("docs/operations.md does not name %s (%s)", m[1], tt.file)
+				}
+			}
+		})
+	}
+}
+
+// TestDecisionsAreComplete checks the form of every ADR.
+func TestDecisionsAreComplete(t *testing.T) {
+	t.Parallel()
+	files, err := fs.Glob(os.DirFS("."), "docs/adr/*.md")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("found %d decisions, error %v", len(files), err)
+	}
+	for _, file := range files {
+		text := read(t, file)
+		for _, part := range []string{"**Situation.**", "**Decision.**", "**Why not the others.**", "**Price.**", "**Undo when**"} {
+			if strings.Count(text, part) != 1 {
+				t.Errorf("%s has %d parts %s, want 1", file, strings.Count(text, part), part)
+			}
+		}
+	}
+}
+
+// pages are the Markdown files of this repository.
+func pages(t *testing.T) []string {
+	t.Helper()
+	root := os.DirFS(".")
+	var list []string
+	err := fs.WalkDir(root, ".", func(file string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir():
+			return enter(root, file)
+		case strings.HasSuffix(file, ".md"):
+			list = append(list, file)
+		}
+		return nil
+	})
+	if err != nil || len(list) == 0 {
+		t.Fatalf("found %d pages, error %v", len(list), err)
+	}
+	return list
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
