@@ -65,7 +65,9 @@ func (c *demoCmd) Run(ctx context.Context, s streams) error {
 	simulated := make(chan error, 1)
 	go func() { simulated <- simulate(ctx, centre, n.URL(), cfg.JWTSecret) }()
 	<-ctx.Done()
-	<-simulated
+	if err := <-simulated; !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(s.err, "rte: simulated contact centre:", err)
+	}
 	return stop(n, cfg.Drain)
 }
 
@@ -93,15 +95,16 @@ func startDemo(ctx context.Context, cfg node.Config) (*node.Node, error) {
 		if err == nil {
 			return n, nil
 		}
-		if cfg.AdminListen == "127.0.0.1:0" || !free(cfg.Listen) || free(cfg.AdminListen) {
+		if cfg.AdminListen == "127.0.0.1:0" || !free(ctx, cfg.Listen) || free(ctx, cfg.AdminListen) {
 			return nil, err
 		}
 		cfg.AdminListen = "127.0.0.1:0"
 	}
 }
 
-func free(addr string) bool {
-	l, err := net.Listen("tcp", addr)
+func free(ctx context.Context, addr string) bool {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return false
 	}

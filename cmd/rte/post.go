@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -83,58 +84,82 @@ func (p *poster) post(ctx context.Context, lines [][]byte) (postAnswer, error) {
 	return a, e
 }
 
+// The pauses between tries, when the node does not say how long.
+const (
+	firstPause = 100 * time.Millisecond
+	longPause  = 5 * time.Second
+)
+
 // postAll sends lines, going on after every answer that says "later" and
 // after every failure of the network, until all have a verdict or ctx ends.
 // Lines have ids, so what was stored before a failure is not stored twice.
 func (p *poster) postAll(ctx context.Context, lines [][]byte, rejected func(postRejection)) (accepted int, err error) {
 	done := 0 // lines with a verdict
-	for pause := 100 * time.Millisecond; done < len(lines); pause = min(2*pause, 5*time.Second) {
+	for pause := firstPause; done < len(lines); pause = min(2*pause, longPause) {
 		a, err := p.post(ctx, lines[done:])
 		if ctx.Err() != nil {
 			return accepted, ctx.Err()
 		}
-		status, refused := err.(*statusError) //nolint:errorlint // post returns it bare
-		if refused && !status.again() && status.status != http.StatusForbidden || isUsage(err) {
-			return accepted, err
-		}
-		if refused && status.status == http.StatusForbidden && len(a.Rejected) == 0 {
-			return accepted, err
-		}
-		accepted += a.Accepted
 		for _, r := range a.Rejected {
 			r.Index += done
 			rejected(r)
 		}
-		moved := a.Accepted + len(a.Rejected)
-		if a.Next != nil {
-			moved = *a.Next
-		} else if err == nil || refused && !status.again() {
-			moved = len(lines) - done
+		accepted += a.Accepted
+		moved, wait, err := verdict(a, err, len(lines)-done)
+		if err != nil {
+			return accepted, err
 		}
-		done += moved
-		if moved > 0 {
-			pause = 100 * time.Millisecond
+		if done += moved; moved > 0 {
+			pause = firstPause
 		}
-		if err == nil {
+		if wait == nil {
 			continue
 		}
-		wait := pause
-		if refused && status.after > 0 {
-			wait = status.after
-		}
-		if p.waiting != nil {
-			p.waiting(err, wait)
-		}
-		select {
-		case <-ctx.Done():
-			return accepted, ctx.Err()
-		case <-time.After(wait):
+		if err := p.rest(ctx, wait, pause); err != nil {
+			return accepted, err
 		}
 	}
 	return accepted, nil
 }
 
-func isUsage(err error) bool {
-	_, ok := err.(*usageError) //nolint:errorlint // made here
-	return ok
+// verdict says of one answer how many of n lines have one, and whether to
+// wait before the next try, and why; err is final.
+func verdict(a postAnswer, failure error, n int) (moved int, wait, err error) {
+	if failure == nil {
+		if a.Next != nil { // the list of rejections was full
+			return *a.Next, nil, nil
+		}
+		return n, nil, nil
+	}
+	if _, wrong := errors.AsType[*usageError](failure); wrong {
+		return 0, nil, failure
+	}
+	refused, ok := errors.AsType[*statusError](failure)
+	switch {
+	case !ok: // the network: nothing is known, and the ids keep it from doubling
+		return 0, failure, nil
+	case refused.again() && a.Next != nil:
+		return *a.Next, failure, nil
+	case refused.again():
+		return a.Accepted + len(a.Rejected), failure, nil
+	case refused.status == http.StatusForbidden && len(a.Rejected) > 0: // every line is another organization's
+		return n, nil, nil
+	}
+	return 0, nil, failure
+}
+
+// rest waits before the next try: as long as the node says, else pause.
+func (p *poster) rest(ctx context.Context, why error, pause time.Duration) error {
+	if e, ok := errors.AsType[*statusError](why); ok && e.after > 0 {
+		pause = e.after
+	}
+	if p.waiting != nil {
+		p.waiting(why, pause)
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(pause):
+		return nil
+	}
 }

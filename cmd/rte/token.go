@@ -142,7 +142,7 @@ func explain(w io.Writer, p *auth.Principal) error {
 			continue
 		}
 		seen = append(seen, t.Class)
-		whose := "nothing"
+		var whose string
 		switch {
 		case p.May(t, stranger):
 			whose = "every id of the organization"

@@ -7,7 +7,7 @@ import (
 )
 
 // version is set by the build of a release: -ldflags "-X main.version=1.2.3".
-var version = "dev" //nolint:gochecknoglobals // the linker can set nothing else
+var version = "dev"
 
 type versionCmd struct{}
 

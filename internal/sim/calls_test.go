@@ -65,7 +65,7 @@ func (w *watch) call(e envelope) {
 func (w *watch) queueCall(id string, k *callSeen, e envelope) {
 	w.t.Helper()
 	user, _ := e.Data["UserId"].(string)
-	ok := true
+	var ok bool
 	switch e.Name {
 	case "QueueCallInComing":
 		ok = k.stage == ""

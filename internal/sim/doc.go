@@ -21,6 +21,7 @@
 // UserStatus and QueueAttachedUsers are sent on each change, QueueStatus at
 // most once a second for each queue, and every five seconds while someone
 // waits. Moreover every state is announced again each [Options.Announce]
-// (5 s), spread evenly, so that a page opened at any time is complete within
-// seconds even where nobody keeps last values for it.
+// (5 s), spread evenly, and the first time within two seconds of the start, so
+// that a page opened at any time is complete within seconds even where nobody
+// keeps last values for it.
 package sim

@@ -169,13 +169,20 @@ func (c *Centre) counters(q *queue) queueStatus {
 	return s
 }
 
-// announceAll sends every state, and begins the round that sends each again.
+// firstRound is how long the first repetition of all states takes; it begins
+// a statusPause after the start. Whoever comes in the first seconds, which a
+// page that was opened at once does, soon sees everything.
+const firstRound = time.Second
+
+// announceAll sends every state, agents first because the queues' counters
+// speak of them, and begins the round that sends each again: there the queues
+// come first, they are what is looked at.
 func (c *Centre) announceAll() {
-	var round []func()
+	var agents, round []func()
 	for _, a := range c.agents {
 		c.sendAvailability(a)
 		c.sendStatus(a)
-		round = append(round, func() { c.sendAvailability(a) }, func() { c.sendStatus(a) })
+		agents = append(agents, func() { c.sendAvailability(a) }, func() { c.sendStatus(a) })
 	}
 	for _, q := range c.queues {
 		c.sendAttached(q)
@@ -187,16 +194,20 @@ func (c *Centre) announceAll() {
 			}
 		})
 	}
+	round = append(round, agents...)
 	if c.announce <= 0 {
 		return
 	}
+	n := time.Duration(len(round))
+	pause := max(min(c.announce, firstRound)/n, time.Microsecond)
 	next := 0
-	pause := max(c.announce/time.Duration(len(round)), time.Microsecond)
 	var again func()
 	again = func() {
 		round[next]()
-		next = (next + 1) % len(round)
+		if next++; next == len(round) {
+			next, pause = 0, max(c.announce/n, time.Microsecond)
+		}
 		c.after(pause, again)
 	}
-	c.after(pause, again)
+	c.after(min(c.announce, statusPause), again)
 }

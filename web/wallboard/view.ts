@@ -53,6 +53,7 @@ export function columns(queues: number): number {
 }
 
 /** How tightly the agents' tiles are set. */
-export function density(agents: number): "wide" | "close" | "dense" {
+export function density(agents: number): "roomy" | "wide" | "close" | "dense" {
+  if (agents <= 24) return "roomy";
   return agents <= 48 ? "wide" : agents <= 84 ? "close" : "dense";
 }

@@ -56,5 +56,5 @@ test("painting: at most a few times a second, however many events come", () => {
 
 test("rows of cards are as equal as can be", () => {
   assert.deepEqual([0, 1, 3, 4, 5, 6, 7, 8, 10, 12, 13, 18, 25].map(columns), [1, 1, 3, 4, 3, 3, 4, 4, 5, 6, 5, 6, 5]);
-  assert.deepEqual([40, 48, 49, 84, 85].map(density), ["wide", "wide", "close", "close", "dense"]);
+  assert.deepEqual([0, 24, 25, 48, 49, 84, 85].map(density), ["roomy", "roomy", "wide", "wide", "close", "close", "dense"]);
 });

@@ -1070,6 +1070,7 @@
     return Math.ceil(queues / rows);
   }
   function density(agents) {
+    if (agents <= 24) return "roomy";
     return agents <= 48 ? "wide" : agents <= 84 ? "close" : "dense";
   }
 
