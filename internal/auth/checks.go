@@ -7,9 +7,9 @@ import (
 )
 
 // principal reads the claims of a token whose signature is good.
-func (v *Verifier) principal(c *claims, k key) (*Principal, *Error) {
+func (v *Verifier) principal(c *claims, k key, late bool) (*Principal, *Error) {
 	p := &Principal{}
-	if err := v.checkDates(c, p); err != nil {
+	if err := v.checkDates(c, p, late); err != nil {
 		return nil, err
 	}
 	if err := v.checkParties(c); err != nil {
@@ -28,7 +28,8 @@ func (v *Verifier) principal(c *claims, k key) (*Principal, *Error) {
 // checkDates asks for an exp that has not passed and for an nbf and an iat
 // that lie not in the future. iat counts because revocation goes by it: a
 // token from the future would outlive a revocation of everything issued so far.
-func (v *Verifier) checkDates(c *claims, p *Principal) *Error {
+// late lets one pass that has expired.
+func (v *Verifier) checkDates(c *claims, p *Principal, late bool) *Error {
 	expires, present, ok := c.date(claimExpires)
 	if !present {
 		return &Error{Reason: ReasonNoExpiry}
@@ -37,7 +38,7 @@ func (v *Verifier) checkDates(c *claims, p *Principal) *Error {
 		return notADate("exp")
 	}
 	now := v.now()
-	if !now.Before(expires.Add(v.leeway)) { // at exp it is over (RFC 7519, 4.1.4)
+	if !late && !now.Before(expires.Add(v.leeway)) { // at exp it is over (RFC 7519, 4.1.4)
 		return &Error{Reason: ReasonExpired}
 	}
 	notBefore, _, ok := c.date(claimNotBefore)

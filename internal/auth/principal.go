@@ -23,7 +23,7 @@ const (
 )
 
 // roleTexts are the spellings of the role claim.
-var roleTexts = [...]string{ //nolint:gochecknoglobals // a constant table
+var roleTexts = [...]string{
 	User:         "user",
 	GroupManager: "groupmanager",
 	Supervisor:   "supervisor",

@@ -24,7 +24,7 @@ const (
 )
 
 // reasonTexts is what logs and metric labels carry.
-var reasonTexts = [reasonEnd]string{ //nolint:gochecknoglobals // a constant table
+var reasonTexts = [reasonEnd]string{
 	ReasonMissing:      "missing",
 	ReasonTooLarge:     "too large",
 	ReasonMalformed:    "malformed",

@@ -18,7 +18,7 @@ const (
 
 // rules is who may hear what (domain report, 7.2). The first rule with the
 // event's class decides; what no rule allows is forbidden.
-var rules = [...]struct { //nolint:gochecknoglobals // a constant table
+var rules = [...]struct {
 	class   event.Class
 	allowed relation // any of these
 }{

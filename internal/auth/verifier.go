@@ -149,7 +149,7 @@ next:
 // first, knows no critical extensions, takes the last of two equal names and
 // costs twice as much. Tests hold that it accepts whatever we accept.
 func (v *Verifier) Verify(token string) (*Principal, error) {
-	p, refused := v.verify(token)
+	p, refused := v.verify(token, false)
 	if refused != nil {
 		v.refused[refused.Reason].Add(1)
 		return nil, refused
@@ -161,7 +161,27 @@ func (v *Verifier) Verify(token string) (*Principal, error) {
 	return p, nil
 }
 
-func (v *Verifier) verify(token string) (*Principal, *Error) {
+// ErrOther means that a token is good, but somebody else's.
+var ErrOther = errors.New("the token is another user's")
+
+// Confirm checks that a token is the principal's own, where a connection has
+// been made with an earlier one: its polls and POSTs may go on with a token
+// that has expired meanwhile, as a WebSocket goes on, but never with somebody
+// else's. An error is an [*Error] or [ErrOther].
+func (v *Verifier) Confirm(token string, p *Principal) error {
+	q, refused := v.verify(token, true)
+	switch {
+	case refused != nil:
+		v.refused[refused.Reason].Add(1)
+		return refused
+	case q.User != p.User || q.Org != p.Org || q.Subject != p.Subject:
+		return ErrOther
+	}
+	return nil
+}
+
+// verify is Verify without counting; late lets a token pass that has expired.
+func (v *Verifier) verify(token string, late bool) (*Principal, *Error) {
 	if token == "" {
 		return nil, &Error{Reason: ReasonMissing}
 	}
@@ -188,7 +208,7 @@ func (v *Verifier) verify(token string) (*Principal, *Error) {
 	if !v.members(body, v.names[:], c[:]) {
 		return nil, &Error{ReasonMalformed, "claims are not base64url of one JSON object without repeated names"}
 	}
-	return v.principal(&c, k)
+	return v.principal(&c, k, late)
 }
 
 // checkHeader pins the algorithm. A critical header extension must be
