@@ -107,9 +107,9 @@ func (m *jsonMessage) member(name, value []byte) (err error) {
 		m.hasArguments = true
 		m.arguments, err = readValues(value)
 	case "item":
-		m.item = Raw{value}
+		m.item = Raw{bytes: value}
 	case "result":
-		m.result = Raw{value}
+		m.result = Raw{bytes: value}
 	case "streamIds":
 		m.streamIDs, err = readStrings(value)
 	case "headers":

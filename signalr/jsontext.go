@@ -183,7 +183,7 @@ func readValues(value []byte) ([]Value, error) {
 	values := []Value{}
 	s := scanner{value}
 	err := s.elements(func(v []byte) error {
-		values = append(values, Raw{v})
+		values = append(values, Raw{bytes: v})
 		return nil
 	})
 	return values, err

@@ -23,6 +23,11 @@ func (c *counted) AppendJSON(dst []byte) ([]byte, error) {
 	return append(dst, `"v"`...), c.fail
 }
 
+func (c *counted) AppendMessagePack(dst []byte) ([]byte, error) {
+	c.times.Add(1)
+	return signalr.AppendPackedText(dst, "v"), c.fail
+}
+
 func TestFrameEncodesOnce(t *testing.T) {
 	t.Parallel()
 	v := &counted{}

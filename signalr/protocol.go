@@ -28,7 +28,7 @@ type Protocol interface {
 }
 
 // slots is the number of protocols.
-const slots = 1
+const slots = 2
 
 // ErrTooLarge means that a message is longer than the receiver allows.
 var ErrTooLarge = errors.New("signalr: message too large")

@@ -30,6 +30,9 @@ type Options struct {
 	CatalogNames bool
 	// Plain leaves the members "cursor" and "time" out of pushes.
 	Plain bool
+	// CamelMessagePack names members in MessagePack as in JSON; default is
+	// the page's own spelling.
+	CamelMessagePack bool
 	// Delivered, if not nil, is told of each event with subscribers how many
 	// seconds lie between the store's time and the last subscriber's queue.
 	Delivered func(seconds float64)
@@ -48,6 +51,7 @@ type Stats struct {
 
 // An Index knows who hears what. Safe for concurrent use.
 type Index struct {
+	cat     *event.Catalog
 	names   []string // as pushes carry them, by kind
 	o       Options
 	events  atomic.Uint64
@@ -60,7 +64,7 @@ type Index struct {
 
 // New makes an index of the catalogue's events.
 func New(cat *event.Catalog, o Options) *Index {
-	x := &Index{o: o, orgs: map[event.GUID]*organization{}}
+	x := &Index{cat: cat, o: o, orgs: map[event.GUID]*organization{}}
 	for _, t := range cat.Events {
 		name := t.Key
 		if o.CatalogNames {
@@ -172,7 +176,7 @@ func (x *Index) deliver(o *organization, e *event.Event) {
 	}
 	f := signalr.NewFrame(&signalr.Invocation{
 		Target:    "MessageReceived",
-		Arguments: []signalr.Value{&push{event: e, name: x.names[e.Kind], plain: x.o.Plain}},
+		Arguments: []signalr.Value{&push{event: e, typ: x.cat.Type(e.Kind), name: x.names[e.Kind], plain: x.o.Plain, camel: x.o.CamelMessagePack}},
 	})
 	for _, m := range t.members {
 		m.member.to.Send(f)

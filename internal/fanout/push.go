@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"rte/internal/event"
+	"rte/signalr"
 )
 
 // A push is the argument of MessageReceived:
@@ -13,10 +14,17 @@ import (
 // The pair is the one that Subscribe answered, so that a client can use it as
 // a key (I03, I05 of the catalogue). Clients in the field ignore the last two
 // members.
+//
+// In MessagePack the members have the names of the platform's own classes
+// (Subscription, EntityId, …, payload members as the page writes them), which
+// is what ASP.NET Core's resolver makes, or with Options.CamelMessagePack the
+// names of JSON. Dates are timestamps there.
 type push struct {
 	event *event.Event
+	typ   *event.Type
 	name  string
 	plain bool
+	camel bool // names in MessagePack
 }
 
 // AppendJSON writes the push (signalr.Value).
@@ -41,4 +49,66 @@ func (p *push) AppendJSON(dst []byte) ([]byte, error) {
 // appendTime writes RTE's own dates: UTC, milliseconds, always with Z.
 func appendTime(dst []byte, t time.Time) []byte {
 	return t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+}
+
+// AppendMessagePack writes the push (signalr.Value).
+func (p *push) AppendMessagePack(dst []byte) ([]byte, error) {
+	e := p.event
+	members := 4
+	if p.plain {
+		members = 2
+	}
+	dst = signalr.AppendPackedMap(dst, members)
+	dst = signalr.AppendPackedMap(p.member(dst, "Subscription"), 2)
+	dst = signalr.AppendPackedText(p.member(dst, "EntityId"), e.Entity.String())
+	dst = signalr.AppendPackedText(p.member(dst, "EventName"), p.name)
+	dst, err := p.object(p.member(dst, "Data"), p.typ, e.Data)
+	if err != nil || p.plain {
+		return dst, err
+	}
+	dst = signalr.AppendPackedText(p.member(dst, "Cursor"), e.Cursor)
+	return signalr.AppendPackedTime(p.member(dst, "Time"), e.Time.Truncate(time.Millisecond)), nil
+}
+
+func (p *push) member(dst []byte, name string) []byte {
+	if p.camel {
+		name = event.CamelCase(name)
+	}
+	return signalr.AppendPackedText(dst, name)
+}
+
+// object writes a payload, or a helper object in it, by its type. Members
+// that the catalogue does not know keep name and value.
+func (p *push) object(dst []byte, typ *event.Type, text []byte) ([]byte, error) {
+	return signalr.AppendRepackedObject(dst, text, func(dst, name, value []byte) ([]byte, error) {
+		f, known := typ.Field(string(name))
+		if !known {
+			return signalr.AppendRepacked(signalr.AppendPackedText(dst, string(name)), value)
+		}
+		dst = p.member(dst, f.Name)
+		switch {
+		case f.List && value[0] == '[':
+			return signalr.AppendRepackedArray(dst, value, func(dst, item []byte) ([]byte, error) {
+				if item[0] != '{' {
+					return signalr.AppendRepacked(dst, item)
+				}
+				return p.object(dst, f.Helper, item)
+			})
+		case f.Type == "DateTime" && value[0] == '"':
+			if t, ok := readDate(string(value[1 : len(value)-1])); ok {
+				return signalr.AppendPackedTime(dst, t), nil
+			}
+		}
+		return signalr.AppendRepacked(dst, value)
+	})
+}
+
+// readDate reads a date as producers write it; one without a zone is UTC.
+func readDate(text string) (time.Time, bool) {
+	for _, layout := range [...]string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
 }

@@ -49,6 +49,8 @@ type Config struct {
 	PushExtras       bool   `default:"true" negatable:"" help:"Add cursor and time to pushed messages."`
 	EventNameCase    string `default:"lower" enum:"lower,catalog" help:"Spelling of event names in results and pushes: lower or catalog."`
 
+	MsgpackNames string `name:"msgpack-names" default:"declared" enum:"declared,camel" help:"Member names in MessagePack: declared (as the page spells them, what .NET clients expect) or camel."`
+
 	DevTokens   bool          `help:"Give out tokens at /token/{userid}/rte/ to anybody who asks; loopback only."`
 	InsecureDev bool          `help:"Let developer shortcuts leave loopback. Never in production."`
 	Drain       time.Duration `default:"30s" help:"Time over which clients are sent away on SIGTERM."`

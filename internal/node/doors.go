@@ -28,6 +28,25 @@ func (n *Node) authenticate(r *http.Request) (any, error) {
 	return p, nil
 }
 
+// confirm lets a poll or a POST of an open connection pass
+// (transport.Options.Confirm): with a token that has expired meanwhile, but
+// never with another user's.
+func (n *Node) confirm(r *http.Request, user any) error {
+	p, ok := user.(*auth.Principal)
+	if !ok {
+		return auth.ErrOther
+	}
+	err := n.verifier.Confirm(auth.Token(r), p)
+	if errors.Is(err, auth.ErrOther) {
+		n.log.Warn("request refused", "remote", r.RemoteAddr, "who", p, "reason", "another user's connection")
+		return &transport.Refusal{Status: http.StatusForbidden}
+	}
+	if err != nil {
+		n.logRefused(r, err)
+	}
+	return err
+}
+
 // publisher lets a producer in (ingest.NewHTTP).
 func (n *Node) publisher(r *http.Request) (ingest.Publisher, error) {
 	p, err := n.verifier.Verify(auth.Token(r))

@@ -74,15 +74,15 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	}()
 	// The listeners first: an address in use is the commonest mistake, and it
 	// should show before anything is touched.
-	if n.public, err = listen(n.cfg.Listen, "listen"); err != nil {
+	if n.public, err = listen(ctx, n.cfg.Listen, "listen"); err != nil {
 		return err
 	}
 	if n.cfg.PublishListen != "" && n.cfg.PublishListen != n.cfg.Listen {
-		if n.publish, err = listen(n.cfg.PublishListen, "publish-listen"); err != nil {
+		if n.publish, err = listen(ctx, n.cfg.PublishListen, "publish-listen"); err != nil {
 			return err
 		}
 	}
-	if n.admin, err = listen(n.cfg.AdminListen, "admin-listen"); err != nil {
+	if n.admin, err = listen(ctx, n.cfg.AdminListen, "admin-listen"); err != nil {
 		return err
 	}
 	n.bus, err = bus.Open(ctx, n.cat, bus.Options{
@@ -111,12 +111,15 @@ func (n *Node) join() {
 		Watch:        n.bus.Watch,
 		CatalogNames: catalogNames,
 		Plain:        !n.cfg.PushExtras,
-		Delivered:    n.ops.Histogram("delivery_seconds", "Time from the store to the last subscriber's queue, for each event with subscribers.", deliveryBuckets()),
+
+		CamelMessagePack: n.cfg.MsgpackNames == "camel",
+		Delivered:        n.ops.Histogram("delivery_seconds", "Time from the store to the last subscriber's queue, for each event with subscribers.", deliveryBuckets()),
 	})
 	n.session = session.New(n.cat, n.index, session.Options{
 		MaxItems:         n.cfg.MaxItems,
 		MaxSubscriptions: n.cfg.MaxSubscriptions,
 		CatalogNames:     catalogNames,
+		CamelMessagePack: n.cfg.MsgpackNames == "camel",
 		Logger:           n.log,
 	})
 	n.hub = hub.New(hub.Options{
@@ -130,6 +133,7 @@ func (n *Node) join() {
 	})
 	n.transport = transport.NewHandler(n.hub.Accept, transport.Options{
 		Authenticate:   n.authenticate,
+		Confirm:        n.confirm,
 		AllowedOrigins: n.cfg.AllowedOrigins,
 		Logger:         n.log,
 	})
@@ -227,8 +231,9 @@ type listener struct {
 	done   chan struct{}
 }
 
-func listen(addr, flag string) (*listener, error) {
-	l, err := net.Listen("tcp", addr)
+func listen(ctx context.Context, addr, flag string) (*listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("open --%s %s: %w", flag, addr, err)
 	}

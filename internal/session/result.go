@@ -2,6 +2,9 @@ package session
 
 import (
 	"encoding/json"
+
+	"rte/internal/event"
+	"rte/signalr"
 )
 
 // A result is one line of what Subscribe and Unsubscribe answer: exactly
@@ -12,12 +15,15 @@ type result struct {
 	entity, name *string // nil is null
 }
 
-type resultList []result
+type resultList struct {
+	results []result
+	camel   bool // names in MessagePack as in JSON
+}
 
 // AppendJSON writes the list (signalr.Value).
 func (l resultList) AppendJSON(dst []byte) ([]byte, error) {
 	dst = append(dst, '[')
-	for i, r := range l {
+	for i, r := range l.results {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
@@ -39,15 +45,50 @@ func (l resultList) AppendJSON(dst []byte) ([]byte, error) {
 	return append(dst, ']'), nil
 }
 
+// AppendMessagePack writes the list (signalr.Value); members have the names of
+// the platform's own classes unless camel.
+func (l resultList) AppendMessagePack(dst []byte) ([]byte, error) {
+	dst = signalr.AppendPackedArray(dst, len(l.results))
+	for _, r := range l.results {
+		dst = signalr.AppendPackedMap(dst, 4)
+		dst = signalr.AppendPackedBool(packName(dst, "Subscribed", l.camel), r.subscribed)
+		var message *string
+		if r.message != "" {
+			message = &r.message
+		}
+		dst = packText(packName(dst, "Message", l.camel), message)
+		dst = packText(packName(dst, "EntityId", l.camel), r.entity)
+		dst = packText(packName(dst, "EventName", l.camel), r.name)
+	}
+	return dst, nil
+}
+
+func packName(dst []byte, name string, camel bool) []byte {
+	if camel {
+		name = event.CamelCase(name)
+	}
+	return signalr.AppendPackedText(dst, name)
+}
+
+func packText(dst []byte, text *string) []byte {
+	if text == nil {
+		return signalr.AppendPackedNil(dst)
+	}
+	return signalr.AppendPackedText(dst, *text)
+}
+
 // An active is one line of what GetActiveSubscriptions answers.
 type active struct{ entity, name string }
 
-type activeList []active
+type activeList struct {
+	pairs []active
+	camel bool // names in MessagePack as in JSON
+}
 
 // AppendJSON writes the list (signalr.Value).
 func (l activeList) AppendJSON(dst []byte) ([]byte, error) {
 	dst = append(dst, '[')
-	for i, a := range l {
+	for i, a := range l.pairs {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
@@ -56,6 +97,17 @@ func (l activeList) AppendJSON(dst []byte) ([]byte, error) {
 		dst = append(dst, '}')
 	}
 	return append(dst, ']'), nil
+}
+
+// AppendMessagePack writes the list (signalr.Value).
+func (l activeList) AppendMessagePack(dst []byte) ([]byte, error) {
+	dst = signalr.AppendPackedArray(dst, len(l.pairs))
+	for _, a := range l.pairs {
+		dst = signalr.AppendPackedMap(dst, 2)
+		dst = signalr.AppendPackedText(packName(dst, "EntityId", l.camel), a.entity)
+		dst = signalr.AppendPackedText(packName(dst, "EventName", l.camel), a.name)
+	}
+	return dst, nil
 }
 
 // appendMember writes a text that may have come from a client, or null.

@@ -18,6 +18,7 @@ type Options struct {
 	MaxItems         int  // in one call of Subscribe, Unsubscribe or Explain; default 1,000
 	MaxSubscriptions int  // of one connection; default 10,000
 	CatalogNames     bool // event names in results as the catalogue spells them, not in lower case
+	CamelMessagePack bool // members in MessagePack named as in JSON, not as the page spells them
 	Logger           *slog.Logger
 }
 
@@ -110,9 +111,9 @@ func (h *Handler) availableSubscriptions(context.Context, *hub.Call) (signalr.Va
 // activeSubscriptions answers what this connection hears now.
 func (h *Handler) activeSubscriptions(_ context.Context, call *hub.Call) (signalr.Value, error) {
 	pairs := of(call).member.Pairs()
-	list := make(activeList, len(pairs))
+	list := activeList{pairs: make([]active, len(pairs)), camel: h.o.CamelMessagePack}
 	for i, p := range pairs {
-		list[i] = active{p.Entity.String(), h.nameOf(h.cat.Type(p.Kind))}
+		list.pairs[i] = active{p.Entity.String(), h.nameOf(h.cat.Type(p.Kind))}
 	}
 	return list, nil
 }

@@ -19,7 +19,7 @@ func (h *Handler) subscribe(_ context.Context, call *hub.Call) (signalr.Value, e
 	}
 	s := of(call)
 	free := h.o.MaxSubscriptions - s.member.Len()
-	results := make(resultList, len(requests))
+	results := make([]result, len(requests))
 	pairs := make([]event.Pair, 0, len(requests))
 	for i, r := range requests {
 		if r.problem == "" && !s.principal.May(r.kind, r.pair.Entity) {
@@ -33,8 +33,9 @@ func (h *Handler) subscribe(_ context.Context, call *hub.Call) (signalr.Value, e
 		}
 		results[i] = result{subscribed: r.problem == "", message: r.problem, entity: r.entity, name: r.name}
 	}
-	s.member.Subscribe(pairs, func() { call.Complete(results) })
-	return results, nil
+	answer := resultList{results, h.o.CamelMessagePack}
+	s.member.Subscribe(pairs, func() { call.Complete(answer) })
+	return answer, nil
 }
 
 // unsubscribe leaves the pairs. One that was never subscribed is answered
@@ -44,7 +45,7 @@ func (h *Handler) unsubscribe(_ context.Context, call *hub.Call) (signalr.Value,
 	if err != nil {
 		return nil, err
 	}
-	results := make(resultList, len(requests))
+	results := make([]result, len(requests))
 	pairs := make([]event.Pair, 0, len(requests))
 	for i, r := range requests {
 		if r.problem == "" {
@@ -53,7 +54,7 @@ func (h *Handler) unsubscribe(_ context.Context, call *hub.Call) (signalr.Value,
 		results[i] = result{message: r.problem, entity: r.entity, name: r.name}
 	}
 	of(call).member.Unsubscribe(pairs)
-	return results, nil
+	return resultList{results, h.o.CamelMessagePack}, nil
 }
 
 // explain says for each item why this connection does or does not hear it.

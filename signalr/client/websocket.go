@@ -177,7 +177,7 @@ func (w *webSocket) frame(f ws.Frame, deadline time.Time) error {
 		return os.ErrDeadlineExceeded
 	}
 	defer func() { <-w.writing }()
-	cut := time.AfterFunc(time.Until(deadline), func() { w.conn.Close() })
+	cut := time.AfterFunc(time.Until(deadline), func() { w.conn.Close() }) //nolint:errcheck // it is being given up
 	_, err = w.conn.Write(b)
 	if !cut.Stop() {
 		return os.ErrDeadlineExceeded

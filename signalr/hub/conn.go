@@ -88,7 +88,12 @@ func (c *Conn) tick(now uint32) {
 		}
 		return
 	}
-	if c.pinged.Load() && now-c.received.Load() > seconds(o.ClientTimeout) && !c.isHeld() {
+	if c.transport.Transport() == transport.LongPolling {
+		return // polls are its sign of life, both ways
+	}
+	silent := func() bool { return now-c.received.Load() > seconds(o.ClientTimeout) }
+	// Asked again behind isHeld: the end of a hold counts as a message.
+	if c.pinged.Load() && silent() && !c.isHeld() && silent() {
 		c.end(Timeout, c.closeText(Timeout, "OperationCanceledException: Client hasn't sent a message/ping within the configured ClientTimeoutInterval."), true)
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"rte/signalr"
+	"rte/signalr/transport"
 )
 
 // errEnded stops the feeder: the connection is being closed.
@@ -74,6 +75,9 @@ func (c *Conn) shake(p []byte) (rest []byte, done bool) {
 	case request.Version > maxProtocolVersion: // any older one is taken, as the released server does
 		c.refuse(fmt.Sprintf("The server does not support version %d of the '%s' protocol.", request.Version, request.Protocol))
 		return nil, false
+	case protocol.Binary() && c.transport.Transport() == transport.ServerSentEvents:
+		c.refuse(fmt.Sprintf("Cannot use the '%s' protocol on the current transport. The transport does not support 'Binary' transfer format.", request.Protocol))
+		return nil, false
 	}
 	return p[taken:], c.welcome(protocol)
 }
@@ -83,8 +87,10 @@ func (c *Conn) shake(p []byte) (rest []byte, done bool) {
 const maxProtocolVersion = 2
 
 func protocolNamed(name string) signalr.Protocol {
-	if name == (signalr.JSON{}).Name() {
-		return signalr.JSON{}
+	for _, p := range [...]signalr.Protocol{signalr.JSON{}, signalr.MessagePack{}} {
+		if name == p.Name() {
+			return p
+		}
 	}
 	return nil
 }

@@ -297,7 +297,9 @@ func TestGoodbyeHasNoError(t *testing.T) {
 		s := newSite(t, hub.Options{
 			OnDisconnected: func(_ *hub.Conn, err error) { errs <- err },
 		})
-		if err := s.dial(nil).Close(); err != nil {
+		client := s.dial(nil)
+		synctest.Wait() // OnConnected has run: only then there is an OnDisconnected
+		if err := client.Close(); err != nil {
 			t.Errorf("Close: %v", err)
 		}
 		if err := <-errs; err != nil {

@@ -76,6 +76,11 @@ type link interface {
 	abort()
 }
 
+// newConn is the connection that a request asks for.
+func newConn(r *http.Request, user any, id tokenID, t Transport) *Conn {
+	return &Conn{id: id.public(), token: id, user: user, remote: r.RemoteAddr, query: keepQuery(r), transport: t}
+}
+
 // ID is the connection's public id. It is not a secret.
 func (c *Conn) ID() string { return c.id }
 

@@ -22,6 +22,13 @@ type Options struct {
 	// empty body, because released clients show the body to their users.
 	// nil lets everybody in with a nil user.
 	Authenticate func(*http.Request) (user any, err error)
+	// Confirm says whether a later request of a connection, a poll or a POST,
+	// comes from the connection's user; the answer to any error is as with
+	// Authenticate. nil asks Authenticate, and wants an equal user. An
+	// application may let a token pass here that has expired meanwhile.
+	Confirm func(r *http.Request, user any) error
+	// Transports are those offered; 0 means all.
+	Transports Transport
 	// AllowedOrigins are the origins whose pages may connect, such as
 	// "https://desk.example.com"; the hub's own always may. Empty means any:
 	// right where tokens, not cookies, say who somebody is.
@@ -38,6 +45,12 @@ type Options struct {
 	// CloseTimeout is how long the client's answer to a WebSocket close is
 	// waited for. Default 5 s.
 	CloseTimeout time.Duration
+	// DisconnectTimeout is how long a long-polling client may not poll.
+	// Default 15 s.
+	DisconnectTimeout time.Duration
+	// PollTimeout is how long a poll waits for something to send. Default
+	// 90 s; clients give up after 100 s.
+	PollTimeout time.Duration
 	// Logger gets debug lines about refused requests; default none.
 	Logger *slog.Logger
 }
@@ -90,6 +103,11 @@ func NewHandler(accept func(*Conn) Receiver, o Options) *Handler {
 	o.ConnectTimeout = orDefault(o.ConnectTimeout, 15*time.Second)
 	o.SendTimeout = orDefault(o.SendTimeout, 10*time.Second)
 	o.CloseTimeout = orDefault(o.CloseTimeout, 5*time.Second)
+	o.DisconnectTimeout = orDefault(o.DisconnectTimeout, 15*time.Second)
+	o.PollTimeout = orDefault(o.PollTimeout, 90*time.Second)
+	if o.Transports == 0 {
+		o.Transports = WebSockets | ServerSentEvents | LongPolling
+	}
 	return &Handler{accept: accept, o: o, bufs: &buffers{}, conns: map[tokenID]*Conn{}, spent: map[tokenID]time.Time{}}
 }
 
@@ -121,8 +139,9 @@ func Mount(path string, h *Handler, next http.Handler) http.Handler {
 	})
 }
 
-// serve does what is common to every request: origin, preflight, identity.
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request, act func(http.ResponseWriter, *http.Request, any)) {
+// serve does what is common to every request: origin, preflight, identity. A
+// request of an open connection is its user's business; c is that connection.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, act func(w http.ResponseWriter, r *http.Request, user any, c *Conn)) {
 	if !h.allowOrigin(w, r) {
 		h.refused.Add(1)
 		h.o.Logger.Debug("request refused", "reason", "origin")
@@ -133,15 +152,45 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, act func(http.Re
 		preflight(w, r)
 		return
 	}
-	var user any
-	if h.o.Authenticate != nil {
-		var err error
-		if user, err = h.o.Authenticate(r); err != nil {
-			h.refuse(w, err)
-			return
-		}
+	c := h.connOf(r)
+	user, err := h.identify(r, c)
+	if err != nil {
+		h.refuse(w, err)
+		return
 	}
-	act(w, r, user)
+	act(w, r, user, c)
+}
+
+// connOf is the open connection that a request names, or nil.
+func (h *Handler) connOf(r *http.Request) *Conn {
+	token, _ := queryValue(r, "id")
+	id, _, ok := openToken(h.o.Secret, token, time.Now())
+	if !ok {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c := h.conns[id]
+	if c == nil || c.link == nil { // its own request is still being answered
+		return nil
+	}
+	return c
+}
+
+// identify says who sends a request; an error refuses it. What belongs to a
+// connection must come from the connection's user.
+func (h *Handler) identify(r *http.Request, c *Conn) (user any, err error) {
+	if c != nil && h.o.Confirm != nil {
+		return c.user, h.o.Confirm(r, c.user)
+	}
+	if h.o.Authenticate == nil {
+		return nil, nil
+	}
+	user, err = h.o.Authenticate(r)
+	if err == nil && c != nil && c.user != user {
+		return nil, &Refusal{Status: http.StatusForbidden}
+	}
+	return user, err
 }
 
 func (h *Handler) refuse(w http.ResponseWriter, err error) {
@@ -161,31 +210,84 @@ func (h *Handler) refuse(w http.ResponseWriter, err error) {
 // connect serves the hub's own path (TransportProtocols.md and the released
 // server's dispatcher: POST sends, GET with text/event-stream is server-sent
 // events, an upgrade is a WebSocket, any other GET polls, DELETE ends).
-func (h *Handler) connect(w http.ResponseWriter, r *http.Request, user any) {
+func (h *Handler) connect(w http.ResponseWriter, r *http.Request, user any, c *Conn) {
 	token, _ := queryValue(r, "id")
 	switch {
 	case r.Method == http.MethodGet && isUpgrade(r):
-		h.connectWebSocket(w, r, user, token)
+		if h.offers(w, token, WebSockets, c) {
+			h.connectWebSocket(w, r, user, token)
+		}
+	case r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/event-stream"):
+		if id, ok := h.find(w, token); ok && h.offers(w, token, ServerSentEvents, c) {
+			h.connectEventStream(w, r, user, id)
+		}
 	case r.Method == http.MethodGet:
-		want := LongPolling
-		if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
-			want = ServerSentEvents
+		id, ok := h.find(w, token)
+		if !ok || !h.offers(w, token, LongPolling, c) {
+			return
 		}
-		if _, ok := h.find(w, token); ok {
-			answer(w, http.StatusNotFound, want.String()+" transport not supported by this end point type")
+		if c != nil {
+			c.link.(*longPoll).poll(w, r)
+			return
 		}
+		h.connectLongPoll(w, r, user, id)
 	case r.Method == http.MethodPost:
 		if _, ok := h.find(w, token); ok {
-			answer(w, http.StatusMethodNotAllowed, "POST requests are not allowed for WebSocket connections.")
+			h.post(w, r, c)
 		}
 	case r.Method == http.MethodDelete:
 		if _, ok := h.find(w, token); ok {
-			answer(w, http.StatusBadRequest, "Cannot terminate this connection using the DELETE endpoint.")
+			h.terminate(w, c)
 		}
 	default:
 		w.Header().Set("Allow", "GET, POST, DELETE, OPTIONS")
 		answer(w, http.StatusMethodNotAllowed, "")
 	}
+}
+
+// offers answers a request for a transport that cannot be had: because it is
+// not offered, or because the connection has another.
+func (h *Handler) offers(w http.ResponseWriter, token string, t Transport, c *Conn) bool {
+	switch {
+	case h.o.Transports&t == 0 && (token != "" || t == WebSockets):
+		answer(w, http.StatusNotFound, t.String()+" transport not supported by this end point type")
+	case c != nil && c.transport != t:
+		answer(w, http.StatusBadRequest, "Cannot change transports mid-connection")
+	default:
+		return true
+	}
+	return false
+}
+
+// post serves a POST: bytes from the client.
+func (h *Handler) post(w http.ResponseWriter, r *http.Request, c *Conn) {
+	if c == nil { // negotiated, but there is no transport yet
+		answer(w, http.StatusNotFound, noConnection)
+		return
+	}
+	switch l := c.link.(type) {
+	case *eventStream:
+		h.receive(w, r, &l.inbound)
+	case *longPoll:
+		h.receive(w, r, &l.inbound)
+	default:
+		answer(w, http.StatusMethodNotAllowed, "POST requests are not allowed for WebSocket connections.")
+	}
+}
+
+// terminate serves a DELETE: a long-polling client's goodbye.
+func (h *Handler) terminate(w http.ResponseWriter, c *Conn) {
+	if c == nil {
+		answer(w, http.StatusNotFound, noConnection)
+		return
+	}
+	l, ok := c.link.(*longPoll)
+	if !ok {
+		answer(w, http.StatusBadRequest, "Cannot terminate this connection using the DELETE endpoint.")
+		return
+	}
+	answer(w, http.StatusAccepted, "")
+	l.dispose(nil)
 }
 
 // find looks a token up for a request that needs an existing connection, and

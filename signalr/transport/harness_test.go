@@ -337,7 +337,7 @@ func (w *wire) send(b ...[]byte) {
 // receive reads the next frame.
 func (w *wire) receive() (ws.OpCode, string) {
 	w.t.Helper()
-	f, err := ws.ReadFrame(w.r)
+	f, err := readFrame(w.r)
 	if err != nil {
 		w.t.Fatalf("read frame: %v", err)
 	}
@@ -377,4 +377,14 @@ func (w *wire) expectEOF() {
 // closeBody is a close frame's payload.
 func closeBody(status ws.StatusCode, reason string) string {
 	return string(binary.BigEndian.AppendUint16(nil, uint16(status))) + reason
+}
+
+// readFrame reads a whole frame; a server under test sends no endless one.
+func readFrame(r io.Reader) (f ws.Frame, err error) {
+	if f.Header, err = ws.ReadHeader(r); err != nil {
+		return f, err
+	}
+	f.Payload = make([]byte, f.Header.Length)
+	_, err = io.ReadFull(r, f.Payload)
+	return f, err
 }

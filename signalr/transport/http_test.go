@@ -23,7 +23,7 @@ const (
 
 func TestHTTPSurface(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "tcp", transport.Options{ConnectTimeout: time.Hour})
+	s := newSite(t, "tcp", transport.Options{ConnectTimeout: time.Hour, Transports: transport.WebSockets})
 	fresh := "?id=" + s.negotiate("?negotiateVersion=1").ConnectionToken
 	used := "?id=" + s.negotiate("?negotiateVersion=1").ConnectionToken
 	if _, resp := s.upgrade(used, nil); resp.StatusCode != http.StatusSwitchingProtocols {

@@ -31,7 +31,7 @@ type availableTransport struct {
 }
 
 // negotiate gives out a connection token. It keeps nothing.
-func (h *Handler) negotiate(w http.ResponseWriter, r *http.Request, _ any) {
+func (h *Handler) negotiate(w http.ResponseWriter, r *http.Request, _ any, _ *Conn) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", "POST, OPTIONS")
 		answer(w, http.StatusMethodNotAllowed, "")
@@ -49,12 +49,27 @@ func (h *Handler) negotiate(w http.ResponseWriter, r *http.Request, _ any) {
 		Version:    version,
 		ID:         id.public(),
 		Token:      token,
-		Transports: []availableTransport{{WebSockets.String(), []string{"Text", "Binary"}}},
+		Transports: h.available(),
 	}
 	if version == 0 { // these clients know only the id, and connect with it
 		n.ID, n.Token = token, ""
 	}
 	writeJSON(w, n)
+}
+
+// available lists the transports offered, the preferred ones first.
+func (h *Handler) available() []availableTransport {
+	list := []availableTransport{}
+	for _, t := range [...]Transport{WebSockets, ServerSentEvents, LongPolling} {
+		formats := []string{"Text", "Binary"}
+		if t == ServerSentEvents {
+			formats = formats[:1]
+		}
+		if h.o.Transports&t != 0 {
+			list = append(list, availableTransport{t.String(), formats})
+		}
+	}
+	return list
 }
 
 // negotiateVersion reads the version asked for; no version means 0.

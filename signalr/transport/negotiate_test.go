@@ -18,7 +18,7 @@ import (
 func TestNegotiateMembers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "tcp", transport.Options{})
-	const transports = `[{"transport":"WebSockets","transferFormats":["Text","Binary"]}]`
+	const transports = `[{"transport":"WebSockets","transferFormats":["Text","Binary"]},{"transport":"ServerSentEvents","transferFormats":["Text"]},{"transport":"LongPolling","transferFormats":["Text","Binary"]}]`
 	tests := []struct {
 		query   string
 		members []string

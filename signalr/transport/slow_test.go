@@ -76,7 +76,7 @@ func TestSlowSocketRecovers(t *testing.T) {
 		n := r.fill()
 		go func() {
 			for range n {
-				if f, err := ws.ReadFrame(w.r); err != nil || len(f.Payload) != 10_000 {
+				if f, err := readFrame(w.r); err != nil || len(f.Payload) != 10_000 {
 					return
 				}
 			}

@@ -19,15 +19,14 @@ func isUpgrade(r *http.Request) bool {
 // connectWebSocket makes a connection of an upgrade request. Without an id,
 // or with an empty one, it is a client that skipped negotiation.
 func (h *Handler) connectWebSocket(w http.ResponseWriter, r *http.Request, user any, token string) {
-	c := &Conn{token: newTokenID(), user: user, remote: r.RemoteAddr, query: keepQuery(r), transport: WebSockets}
+	id := newTokenID()
 	if token != "" {
-		id, ok := h.find(w, token)
-		if !ok {
+		var ok bool
+		if id, ok = h.find(w, token); !ok {
 			return
 		}
-		c.token = id
 	}
-	c.id = c.token.public()
+	c := newConn(r, user, id, WebSockets)
 	if status, text := h.reserve(c); status != 0 {
 		answer(w, status, text)
 		return

@@ -1,0 +1,332 @@
+package client_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"rte/signalr"
+	"rte/signalr/client"
+	"rte/signalr/hub"
+	"rte/signalr/transport"
+)
+
+func echo(_ context.Context, c *hub.Call) (signalr.Value, error) {
+	var s string
+	err := c.Bind(&s)
+	return signalr.Any(s), err
+}
+
+// never is a method that ends with its connection.
+func never(ctx context.Context, _ *hub.Call) (signalr.Value, error) {
+	<-ctx.Done()
+	return nil, nil
+}
+
+func TestInvoke(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t, hub.Options{Methods: map[string]hub.Method{
+			"Echo":    echo,
+			"Nothing": func(context.Context, *hub.Call) (signalr.Value, error) { return nil, nil },
+			"Fail":    func(context.Context, *hub.Call) (signalr.Value, error) { return nil, &hub.Error{Text: "no"} },
+			"Early":   func(_ context.Context, c *hub.Call) (signalr.Value, error) { c.Complete(nil); return nil, nil },
+		}}, transport.Options{})
+		c := s.dial(nil, client.Options{})
+		if v, err := c.Invoke(t.Context(), "eCHo", signalr.Any("客\x1e")); err != nil || text(t, v) != "客\x1e" {
+			t.Errorf("Echo = %v, %v", v, err)
+		}
+		if v, err := c.Invoke(t.Context(), "Nothing"); err != nil || string(v.(signalr.Raw).Bytes()) != "null" {
+			t.Errorf("Nothing = %v, %v, want null", v, err)
+		}
+		if v, err := c.Invoke(t.Context(), "Early"); err != nil || v != nil {
+			t.Errorf("Early = %v, %v, want no result", v, err)
+		}
+		_, err := c.Invoke(t.Context(), "Fail")
+		if e, ok := errors.AsType[*client.ServerError](err); !ok || e.Close || e.Text != "An unexpected error occurred invoking 'Fail' on the server. HubException: no" {
+			t.Errorf("Fail = %v", err)
+		}
+		if _, err := c.Invoke(t.Context(), "Echo", make(chan int)); err == nil {
+			t.Error("an argument that cannot be encoded: no error")
+		}
+		if err := c.Send("Echo", func() {}); err == nil || c.Err() != nil {
+			t.Errorf("Send = %v, and the client ended with %v, want an error and no end", err, c.Err())
+		}
+	})
+}
+
+func TestConcurrentInvokes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t, hub.Options{Methods: map[string]hub.Method{"Echo": echo}}, transport.Options{})
+		c := s.dial(nil, client.Options{})
+		var wg sync.WaitGroup
+		for i := range 20 {
+			wg.Go(func() {
+				for j := range 50 {
+					want := fmt.Sprint(i, j)
+					if v, err := c.Invoke(t.Context(), "Echo", want); err != nil || text(t, v) != want {
+						t.Errorf("Echo(%s) = %v, %v", want, v, err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+func TestInvokeContext(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t, hub.Options{Methods: map[string]hub.Method{"Never": never}}, transport.Options{})
+		c := s.dial(nil, client.Options{})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		begin := time.Now()
+		if _, err := c.Invoke(ctx, "Never"); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Minute {
+			t.Errorf("Invoke = %v after %v, want a timeout after a minute", err, time.Since(begin))
+		}
+		if c.Err() != nil {
+			t.Errorf("the client ended with %v, want it to live on", c.Err())
+		}
+		ended := make(chan error)
+		go func() {
+			_, err := c.Invoke(t.Context(), "Never")
+			ended <- err
+		}()
+		synctest.Wait()
+		c.Close()
+		if err := <-ended; !errors.Is(err, client.ErrClosed) {
+			t.Errorf("Invoke of a closed client = %v, want %v", err, client.ErrClosed)
+		}
+		if _, err := c.Invoke(t.Context(), "Never"); !errors.Is(err, client.ErrClosed) {
+			t.Errorf("Invoke behind Close = %v, want %v", err, client.ErrClosed)
+		}
+		if err := c.Send("Never"); !errors.Is(err, client.ErrClosed) {
+			t.Errorf("Send behind Close = %v, want %v", err, client.ErrClosed)
+		}
+	})
+}
+
+func TestPushes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t, hub.Options{OnConnected: func(_ context.Context, c *hub.Conn) error {
+			for i := range 100 {
+				c.Send(signalr.NewFrame(&signalr.Invocation{Target: "pUsH", Arguments: []signalr.Value{signalr.Any(fmt.Sprint(i))}}))
+			}
+			c.Send(signalr.NewFrame(&signalr.Invocation{Target: "Nobody", Arguments: nil}))
+			c.Send(signalr.NewFrame(&signalr.Invocation{ID: "7", Target: "Push", Arguments: []signalr.Value{signalr.Any("last")}}))
+			return nil
+		}}, transport.Options{})
+		got := make(chan string, 200)
+		c := s.dial(map[string]func([]signalr.Value){"Push": func(args []signalr.Value) { got <- text(t, args[0]) }}, client.Options{})
+		for i := range 100 {
+			if g := <-got; g != fmt.Sprint(i) {
+				t.Fatalf("push %d is %s", i, g)
+			}
+		}
+		if g := <-got; g != "last" {
+			t.Fatalf("got %s, want last", g)
+		}
+		c.On("push", func([]signalr.Value) {}) // a second one, while it runs
+	})
+}
+
+func TestServerCloses(t *testing.T) {
+	for _, want := range []client.ServerError{{Close: true}, {Close: true, AllowReconnect: true}, {Text: "limit", Close: true}, {Text: "slow", Close: true, AllowReconnect: true}} {
+		t.Run(want.Error(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := newSite(t, hub.Options{Methods: map[string]hub.Method{"Bye": func(_ context.Context, c *hub.Call) (signalr.Value, error) {
+					c.Conn.Close("test", want.Text, want.AllowReconnect)
+					return nil, nil
+				}}}, transport.Options{})
+				c := s.dial(nil, client.Options{})
+				_, err := c.Invoke(t.Context(), "Bye")
+				<-c.Done()
+				for _, err := range []error{err, c.Err(), c.Send("Bye")} {
+					if got, ok := errors.AsType[*client.ServerError](err); !ok || *got != want {
+						t.Errorf("got %v, want %v", err, &want)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestKeepAlive(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t, hub.Options{}, transport.Options{})
+		c := s.dial(nil, client.Options{})
+		<-time.After(time.Hour) // pings of both sides keep it alive
+		if c.Err() != nil {
+			t.Errorf("ended with %v, want it alive after an hour", c.Err())
+		}
+		if st := s.hub.Stats(); len(st.Closes) > 0 || st.Pings < 200 {
+			t.Errorf("Stats = %+v", st)
+		}
+	})
+}
+
+func TestServerTimeout(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c, conn, err := newFake(t).dial("{}\x1e{\"type\":6}\x1e", client.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go io.Copy(io.Discard, conn)
+		<-time.After(20 * time.Second)
+		ws.WriteFrame(conn, ws.NewTextFrame([]byte("{\"type\":6}\x1e")))
+		begin := time.Now()
+		<-c.Done()
+		if !errors.Is(c.Err(), client.ErrServerTimeout) || time.Since(begin) != 30*time.Second {
+			t.Errorf("ended with %v after %v, want %v after 30 s", c.Err(), time.Since(begin), client.ErrServerTimeout)
+		}
+	})
+}
+
+// A handler that takes its time is no silence of the server.
+func TestSlowHandler(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t, hub.Options{OnConnected: func(_ context.Context, c *hub.Conn) error {
+			c.Send(signalr.NewFrame(&signalr.Invocation{Target: "Push"}))
+			return nil
+		}}, transport.Options{})
+		handled := make(chan struct{})
+		c := s.dial(map[string]func([]signalr.Value){"push": func([]signalr.Value) {
+			<-time.After(5 * time.Minute)
+			close(handled)
+		}}, client.Options{})
+		<-handled
+		<-time.After(time.Minute)
+		if c.Err() != nil {
+			t.Errorf("ended with %v", c.Err())
+		}
+	})
+}
+
+// A server that takes nothing more neither holds up the caller for ever nor
+// Close.
+func TestStuckServer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c, _, err := newFake(t).dial("{}\x1e", client.Options{ServerTimeout: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocked := make(chan error)
+		go func() {
+			for {
+				if err := c.Send("X", strings.Repeat("x", 10_000)); err != nil {
+					blocked <- err
+					return
+				}
+			}
+		}()
+		synctest.Wait()
+		begin := time.Now()
+		c.Close()
+		if took := time.Since(begin); took > 3*time.Second {
+			t.Errorf("Close took %v, want no more than its last words", took)
+		}
+		if err := <-blocked; !errors.Is(err, client.ErrClosed) {
+			t.Errorf("Send = %v, want %v", err, client.ErrClosed)
+		}
+	})
+}
+
+func TestHostileServer(t *testing.T) {
+	head := func(b ...byte) []byte { return b }
+	tests := []struct {
+		name  string
+		bytes []byte
+		want  string
+	}{
+		{"masked", append(head(0x81, 0x81, 1, 2, 3, 4), 'a'), "must be not masked"},
+		{"compressed", append(head(0xc1, 1), 'a'), "non-zero rsv bits"},
+		{"reserved opcode", head(0x83, 0), "reserved op code"},
+		{"long ping", append(head(0x89, 126, 0, 200), make([]byte, 200)...), "control frame payload limit"},
+		{"length with the top bit", head(0x81, 127, 0xff, 0, 0, 0, 0, 0, 0, 0), "most significant bit"},
+		{"bad message", append(head(0x81, 2), "x\x1e"...), "not JSON"},
+		{"half a frame", append(head(0x81, 5), "x"...), "EOF"},
+		{"close", append(head(0x88, 5), binary.BigEndian.AppendUint16(nil, 1001)[0], binary.BigEndian.AppendUint16(nil, 1001)[1], 'b', 'y', 'e'), "status 1001 bye"},
+		{"nothing", nil, "EOF"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				c, conn, err := newFake(t).dial("{}\x1e", client.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				conn.Write(test.bytes)
+				conn.(interface{ CloseWrite() error }).CloseWrite()
+				<-c.Done()
+				if err := c.Err(); err == nil || !strings.Contains(err.Error(), test.want) {
+					t.Errorf("ended with %v, want %s", err, test.want)
+				}
+			})
+		})
+	}
+}
+
+// A frame may announce any length; memory is only for what comes, and no more
+// than the largest message. Not parallel: it reads the allocator's own count.
+func TestHugeFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, conn, err := newFake(t).dial("{}\x1e", client.Options{MaxMessageBytes: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		conn.Write(binary.BigEndian.AppendUint64([]byte{0x81, 127}, 1<<62))
+		go func() {
+			for { // without an end
+				if _, err := conn.Write([]byte(strings.Repeat("x", 10_000))); err != nil {
+					return
+				}
+			}
+		}()
+		<-c.Done()
+		runtime.ReadMemStats(&after)
+		if !errors.Is(c.Err(), signalr.ErrTooLarge) {
+			t.Errorf("ended with %v, want %v", c.Err(), signalr.ErrTooLarge)
+		}
+		if n := after.TotalAlloc - before.TotalAlloc; n > 32<<20 {
+			t.Errorf("it allocated %d bytes for messages of 1 MiB at most", n)
+		}
+	})
+}
+
+// Frames cut and joined in every way.
+func TestFramesIn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c, conn, err := newFake(t).dial("{}\x1e{\"type\":1,\"targ", client.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make(chan string, 10)
+		c.On("Push", func(args []signalr.Value) { got <- text(t, args[0]) })
+		long := strings.Repeat("y", 100_000)
+		for _, f := range []ws.Frame{
+			ws.NewFrame(ws.OpText, false, []byte(`et":"Push","argu`)),
+			ws.NewPingFrame([]byte("inside")),
+			ws.NewFrame(ws.OpContinuation, false, nil),
+			ws.NewFrame(ws.OpContinuation, true, []byte("ments\":[\"x\"]}\x1e{\"type\":6}\x1e")),
+			ws.NewBinaryFrame([]byte(`{"type":1,"target":"Push","arguments":["` + long + "\"]}\x1e")),
+		} {
+			if err := ws.WriteFrame(conn, f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if a, b := <-got, <-got; a != "x" || b != long {
+			t.Errorf("got %.20s and %.20s", a, b)
+		}
+	})
+}
