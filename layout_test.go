@@ -32,7 +32,9 @@ type room struct {
 func house() map[string]room {
 	return map[string]room{
 		// The public wing: knows nothing of telephones.
-		"signalr": {floor: 1},
+		"signalr": {floor: 1, libs: map[string]string{
+			"github.com/vmihailenco/msgpack/v5": "Go values that an application hands over, in MessagePack",
+		}},
 		"signalr/transport": {floor: 1, libs: map[string]string{
 			"github.com/gobwas/ws": "the WebSocket upgrade and the names of frames",
 		}},

@@ -19,8 +19,8 @@ type listenCmd struct {
 	Token     string   `required:"" placeholder:"JWT" help:"Token of the client (rte token makes one)."`
 	Count     int      `placeholder:"N" help:"Stop after N messages."`
 	Topics    []string `arg:"" name:"entity:event" help:"What to hear, such as a1eeb030-ff4b-ea11-ac9c-00155d4fdcf3:UserStatus."`
-	Transport string   `default:"websockets" enum:"websockets" help:"How bytes travel: websockets."`
-	Protocol  string   `default:"json" enum:"json" help:"How messages are written: json."`
+	Transport string   `default:"websockets" enum:"websockets,serversentevents,longpolling" help:"How bytes travel: websockets, serversentevents or longpolling."`
+	Protocol  string   `default:"json" enum:"json,messagepack" help:"How messages are written: json or messagepack; the latter not with serversentevents."`
 }
 
 // pair is an item of Subscribe.
@@ -83,9 +83,16 @@ func (c *listenCmd) pairs() ([]pair, error) {
 
 // once connects, subscribes and prints until the connection ends.
 func (c *listenCmd) once(ctx context.Context, s streams, pairs []pair, p *printer) error {
-	conn, err := client.Dial(ctx, c.URL, map[string]func([]signalr.Value){"MessageReceived": p.print}, client.Options{
+	o := client.Options{
 		Token: func(context.Context) (string, error) { return c.Token, nil },
-	})
+		Transport: map[string]client.Transport{
+			"websockets": client.WebSockets, "serversentevents": client.ServerSentEvents, "longpolling": client.LongPolling,
+		}[c.Transport],
+	}
+	if c.Protocol == (signalr.MessagePack{}).Name() {
+		o.Protocol = signalr.MessagePack{}
+	}
+	conn, err := client.Dial(ctx, c.URL, map[string]func([]signalr.Value){"MessageReceived": p.print}, o)
 	if err != nil {
 		return err
 	}

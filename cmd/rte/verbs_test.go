@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -11,9 +10,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"rte/internal/bus"
-	"rte/internal/event"
 )
 
 const (
@@ -32,7 +28,7 @@ func TestHelpTeaches(t *testing.T) {
 		}
 	}
 	for name, flags := range map[string][]string{
-		"serve": {"--listen", "--admin-listen", "--publish-listen", "--base-path", "--data-dir", "--jwt-secret", "--jwt-secret-file", "--service-jwt-secret",
+		"serve": {"--listen", "--admin-listen", "--publish-listen", "--base-path", "--tls-cert", "--tls-key", "--data-dir", "--jwt-secret", "--jwt-secret-file", "--service-jwt-secret",
 			"--jwt-issuer", "--jwt-audience", "--claim-user", "--claim-org", "--claim-role", "--allowed-origins", "--retention", "--retention-bytes",
 			"--dedupe-window", "--queue-bytes", "--max-message-bytes", "--max-items", "--max-subscriptions", "--max-event-bytes", "--max-body-bytes",
 			"--push-extras", "--event-name-case", "--dev-tokens", "--insecure-dev", "--drain", "--log-format", "--log-level", "--ephemeral", "--check", "RTE_DATA_DIR"},
@@ -174,22 +170,33 @@ func TestPublishAndListen(t *testing.T) {
 	}
 }
 
+// TestListenPrintsPushes listens over every transport and protocol; what is
+// printed is JSON all the same.
 func TestListenPrintsPushes(t *testing.T) {
 	t.Parallel()
 	i := start(t, nil, "serve", "--ephemeral").introduction()
-	listener := start(t, nil, "listen", "--url", i.Hub, "--token", i.Token, "--count", "1", queueText+":QueueStatus")
-	until(t, func() bool { return strings.Contains(listener.errs.String(), "subscribed to") })
-	verb(t, "", "publish", "--url", i.URL, "--token", i.Token, "--example", "QueueStatus", "--entity", queueText, "--set", "queuename=Sales")
-	line, err := listener.out.ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	var p struct {
-		Subscription struct{ EntityID, EventName string }
-		Data         struct{ QueueName string }
-	}
-	if err := json.Unmarshal([]byte(line), &p); err != nil || p.Subscription.EntityID != queueText || p.Subscription.EventName != "queuestatus" || p.Data.QueueName != "Sales" {
-		t.Errorf("printed %s, %v", line, err)
+	for _, c := range [][2]string{
+		{"websockets", "json"}, {"websockets", "messagepack"}, {"serversentevents", "json"}, {"longpolling", "json"}, {"longpolling", "messagepack"},
+	} {
+		listener := start(t, nil, "listen", "--url", i.Hub, "--token", i.Token, "--count", "1", "--transport", c[0], "--protocol", c[1], queueText+":QueueStatus")
+		until(t, func() bool {
+			return strings.Contains(listener.errs.String(), "subscribed to "+queueText+":queuestatus")
+		})
+		verb(t, "", "publish", "--url", i.URL, "--token", i.Token, "--example", "QueueStatus", "--entity", queueText, "--set", "queuename=Sales")
+		line, err := listener.out.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p struct {
+			Subscription struct{ EntityID, EventName string }
+			Data         struct{ QueueName string }
+		}
+		if err := json.Unmarshal([]byte(line), &p); err != nil || p.Subscription.EntityID != queueText || p.Subscription.EventName != "queuestatus" || p.Data.QueueName != "Sales" {
+			t.Errorf("%v printed %s, %v", c, line, err)
+		}
+		if code := listener.exit(20 * time.Second); code != 0 {
+			t.Errorf("%v ended with %d", c, code)
+		}
 	}
 }
 
@@ -236,86 +243,5 @@ func TestDemo(t *testing.T) {
 	}
 	if code := p.exit(20 * time.Second); code != 0 {
 		t.Errorf("the demo ended with %d", code)
-	}
-}
-
-// TestKilledAfterAccepted kills the node with -9 as soon as it has accepted
-// an event, and finds the event in its folder.
-func TestKilledAfterAccepted(t *testing.T) {
-	t.Parallel()
-	org, err := event.ParseGUID(orgText)
-	if err != nil {
-		t.Fatal(err)
-	}
-	entity, err := event.ParseGUID(queueText)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cat := event.NewCatalog()
-	dir := t.TempDir()
-	_, token, _ := verb(t, "", "token", "--jwt-secret", testSecret, "--user", userText, "--org", orgText, "--role", "service")
-	for round := range 5 {
-		public, admin := freeAddr(t), freeAddr(t)
-		p := start(t, []string{"RTE_JWT_SECRET=" + testSecret}, "serve", "--listen", public, "--admin-listen", admin, "--data-dir", dir)
-		ready(t, "http://"+admin)
-		want := map[string]string{}
-		for _, name := range []string{"QueueStatus", "QueueCallInArrived"} {
-			data := fmt.Sprintf(`{"queueName":"%s of round %d"}`, name, round)
-			body := fmt.Sprintf(`{"organizationId":%q,"entityId":%q,"eventName":%q,"data":%s}`, orgText, queueText, name, data)
-			a, err := (&poster{url: "http://" + public, token: strings.TrimSpace(token), client: http.DefaultClient}).post(t.Context(), [][]byte{[]byte(body)})
-			if err != nil || a.Accepted != 1 {
-				t.Fatal(a, err)
-			}
-			want[name] = data
-		}
-		if err := p.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		p.exit(20 * time.Second)
-		b, err := bus.Open(t.Context(), cat, bus.Options{Dir: dir})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for name, data := range want {
-			typ, _ := cat.Lookup(name)
-			e, err := b.Last(t.Context(), event.Topic{Org: org, Pair: event.Pair{Kind: typ.Kind, Entity: entity}})
-			if err != nil || e == nil || string(e.Data) != data {
-				t.Errorf("round %d: the store has %+v, %v; want %s", round, e, err, data)
-			}
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		if err := b.Close(ctx); err != nil {
-			t.Error(err)
-		}
-		cancel()
-	}
-}
-
-// TestTerm sends SIGTERM to a node with a listener: the listener is told to
-// come back, and does, when a new node stands at the same address.
-func TestTerm(t *testing.T) {
-	t.Parallel()
-	public, admin, dir := freeAddr(t), freeAddr(t), t.TempDir()
-	env := []string{"RTE_JWT_SECRET=" + testSecret}
-	serve := []string{"serve", "--listen", public, "--admin-listen", admin, "--data-dir", dir}
-	_, token, _ := verb(t, "", "token", "--jwt-secret", testSecret, "--user", userText, "--org", orgText, "--role", "service")
-	token = strings.TrimSpace(token)
-	first := start(t, env, serve...)
-	ready(t, "http://"+admin)
-	listener := start(t, nil, "listen", "--url", "http://"+public+"/rte", "--token", token, "--count", "1", queueText+":QueueStatus")
-	until(t, func() bool { return strings.Contains(listener.errs.String(), "subscribed to") })
-	if err := first.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if code := first.exit(20 * time.Second); code != 0 {
-		t.Errorf("the node ended with %d, want 0", code)
-	}
-	until(t, func() bool { return strings.Contains(listener.errs.String(), "draining; connecting again") })
-	start(t, env, serve...)
-	ready(t, "http://"+admin)
-	until(t, func() bool { return strings.Count(listener.errs.String(), "subscribed to") == 2 })
-	verb(t, "", "publish", "--url", "http://"+public, "--token", token, "--example", "QueueStatus", "--entity", queueText)
-	if code := listener.exit(20 * time.Second); code != 0 {
-		t.Errorf("the listener ended with %d", code)
 	}
 }

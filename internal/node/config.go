@@ -19,6 +19,8 @@ type Config struct {
 	PublishListen string `placeholder:"ADDR" help:"Address of the publish API, if it is to be kept apart from the hub (default: as --listen)."`
 	AdminListen   string `default:"127.0.0.1:8081" help:"Address of health, metrics and profiles; keep it on loopback."`
 	BasePath      string `placeholder:"PATH" help:"Path in front of all public endpoints, such as /rt when a proxy keeps it."`
+	TLSCert       string `name:"tls-cert" type:"path" placeholder:"FILE" help:"Certificate chain (PEM) of the public listeners; read again when it changes (default: plain HTTP, for a proxy in front)."`
+	TLSKey        string `name:"tls-key" type:"path" placeholder:"FILE" help:"Its private key (PEM)."`
 	DataDir       string `default:"./rte-data" type:"path" help:"Folder of the event store."`
 
 	JWTSecret            string `name:"jwt-secret" placeholder:"TEXT" help:"HS256 secret of users' tokens, at least 32 bytes; two, separated by a comma, during a rotation."`

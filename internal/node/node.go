@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,6 +32,7 @@ type Node struct {
 	log      *slog.Logger
 	verifier *auth.Verifier
 	cat      *event.Catalog
+	cert     *certificate // nil: plain HTTP
 
 	bus       *bus.Bus
 	index     *fanout.Index
@@ -59,7 +61,11 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{cfg: cfg, log: log, verifier: v, cat: event.NewCatalog()}
+	cert, err := newCertificate(cfg.TLSCert, cfg.TLSKey, log)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: cfg, log: log, verifier: v, cat: event.NewCatalog(), cert: cert}
 	n.state.Store("starting")
 	return n, nil
 }
@@ -154,7 +160,7 @@ func deliveryBuckets() []float64 {
 }
 
 func (n *Node) serve() {
-	n.admin.serve(n.ops, n.log)
+	n.admin.serve(n.ops, nil, n.log)
 	events := limitRead(n.ingest)
 	mux := http.NewServeMux()
 	base := n.cfg.BasePath
@@ -163,13 +169,13 @@ func (n *Node) serve() {
 	} else {
 		doors := http.NewServeMux()
 		doors.Handle(base+"/api/v1/events", events)
-		n.publish.serve(doors, n.log)
+		n.publish.serve(doors, n.cert, n.log)
 	}
 	mux.Handle("GET "+base+"/wallboard/", http.StripPrefix(base, ops.Pages()))
 	if n.cfg.DevTokens {
 		mux.HandleFunc("GET "+base+"/token/{user}/rte/", n.devToken)
 	}
-	n.public.serve(transport.Mount(base+hubPath, n.transport, mux), n.log)
+	n.public.serve(transport.Mount(base+hubPath, n.transport, mux), n.cert, n.log)
 }
 
 // Stop drains the node: no new connections, every client told to reconnect
@@ -215,7 +221,8 @@ func (n *Node) abandon() {
 	}
 }
 
-// URL is the public listener's address with the base path, as http://host:port.
+// URL is the public listener's address with the base path, as
+// http://host:port or https://host:port.
 func (n *Node) URL() string { return n.public.url() + n.cfg.BasePath }
 
 // HubURL is where clients connect.
@@ -229,6 +236,7 @@ type listener struct {
 	net    net.Listener
 	server *http.Server
 	done   chan struct{}
+	scheme string
 }
 
 func listen(ctx context.Context, addr, flag string) (*listener, error) {
@@ -248,7 +256,12 @@ const (
 	maxHead     = 128 << 10
 )
 
-func (l *listener) serve(h http.Handler, log *slog.Logger) {
+func (l *listener) serve(h http.Handler, cert *certificate, log *slog.Logger) {
+	l.scheme = "http"
+	if cert != nil {
+		l.scheme = "https"
+		l.net = tls.NewListener(l.net, cert.config())
+	}
 	l.server = &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: headTimeout,
@@ -281,5 +294,5 @@ func (l *listener) url() string {
 	if addr.IP.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
+	return l.scheme + "://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
 }

@@ -18,6 +18,11 @@ type Options struct {
 	// Token is asked for a bearer token by each Dial; nil sends none. It goes
 	// into the Authorization header, never the URL.
 	Token func(ctx context.Context) (string, error)
+	// Transport is how bytes travel; default WebSockets.
+	Transport Transport
+	// Protocol is how messages are written; default signalr.JSON{}. Not every
+	// pair goes together: server-sent events carry text only.
+	Protocol signalr.Protocol
 	// SkipNegotiation connects a WebSocket at once; ID stays "" then.
 	SkipNegotiation bool
 	// Header is added to every request.
@@ -34,6 +39,17 @@ type Options struct {
 	// MaxMessageBytes is the largest message taken; default 16 MiB.
 	MaxMessageBytes int
 }
+
+// A Transport is one way of carrying bytes over HTTP, by the name that
+// negotiation uses.
+type Transport string
+
+// The transports.
+const (
+	WebSockets       Transport = "WebSockets"
+	ServerSentEvents Transport = "ServerSentEvents"
+	LongPolling      Transport = "LongPolling"
+)
 
 // A ServerError is what the hub answered to an invocation, or said when it
 // closed the connection.
@@ -94,9 +110,15 @@ func Dial(ctx context.Context, url string, on map[string]func(args []signalr.Val
 	o.KeepAlive = orDefault(o.KeepAlive, 15*time.Second)
 	o.ServerTimeout = orDefault(o.ServerTimeout, 30*time.Second)
 	o.MaxMessageBytes = orDefault(o.MaxMessageBytes, 16<<20)
+	if o.Transport == "" {
+		o.Transport = WebSockets
+	}
+	if o.Protocol == nil {
+		o.Protocol = signalr.JSON{}
+	}
 	c := &Client{
 		o:        o,
-		protocol: signalr.JSON{},
+		protocol: o.Protocol,
 		handlers: map[string][]func([]signalr.Value){},
 		pending:  map[string]chan *signalr.Completion{},
 		done:     make(chan struct{}),
@@ -114,7 +136,9 @@ func Dial(ctx context.Context, url string, on map[string]func(args []signalr.Val
 	}
 	c.heard = time.Now()
 	c.running.Go(func() { c.receive(early) })
-	c.running.Go(c.keepAlive)
+	if o.Transport != LongPolling { // polls are its sign of life, both ways
+		c.running.Go(c.keepAlive)
+	}
 	return c, nil
 }
 

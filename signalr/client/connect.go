@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"rte/signalr"
@@ -33,8 +34,22 @@ func (c *Client) connect(ctx context.Context, url string) error {
 		}
 		c.id = n.ID
 	}
-	c.link, err = dialWebSocket(ctx, c.o.HTTPClient, hub, n.Token, header)
+	c.link, err = c.dial(ctx, hub, n.Token, header)
 	return err
+}
+
+func (c *Client) dial(ctx context.Context, hub *url.URL, token string, header http.Header) (link, error) {
+	switch {
+	case c.o.Transport == WebSockets:
+		return dialWebSocket(ctx, c.o.HTTPClient, hub, token, header, c.protocol.Binary())
+	case token == "":
+		return nil, fmt.Errorf("connect: %s needs negotiation", c.o.Transport)
+	case c.o.Transport == ServerSentEvents:
+		return dialEventStream(ctx, c.o.HTTPClient, hub, token, header, c.o.MaxMessageBytes)
+	case c.o.Transport == LongPolling:
+		return dialLongPoll(ctx, c.o.HTTPClient, hub, token, header, c.o.MaxMessageBytes)
+	}
+	return nil, fmt.Errorf("connect: there is no transport %q", c.o.Transport)
 }
 
 // shake sends the handshake and waits for its answer; what came behind the

@@ -21,7 +21,8 @@ import (
 // A webSocket is the WebSocket transport. Its connection comes from the HTTP
 // client and has no deadlines; what must end closes it.
 type webSocket struct {
-	conn io.ReadWriteCloser
+	conn   io.ReadWriteCloser
+	binary bool // the protocol's bytes may be other than UTF-8
 
 	// owned by the reader
 	in   *bufio.Reader
@@ -37,7 +38,7 @@ const readSize = 4 << 10
 
 // dialWebSocket asks for a WebSocket; id is the connection's token, "" without
 // negotiation.
-func dialWebSocket(ctx context.Context, c *http.Client, hub *url.URL, id string, header http.Header) (link, error) {
+func dialWebSocket(ctx context.Context, c *http.Client, hub *url.URL, id string, header http.Header, binary bool) (link, error) {
 	if c.Timeout > 0 { // it would end the connection, not only the request
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
@@ -84,7 +85,7 @@ func dialWebSocket(ctx context.Context, c *http.Client, hub *url.URL, id string,
 		resp.Body.Close()
 		return nil, err
 	}
-	return &webSocket{conn: conn, in: bufio.NewReaderSize(conn, readSize), buf: make([]byte, readSize), writing: make(chan struct{}, 1)}, nil
+	return &webSocket{conn: conn, in: bufio.NewReaderSize(conn, readSize), buf: make([]byte, readSize), writing: make(chan struct{}, 1), binary: binary}, nil
 }
 
 // acceptKey proves that the answer is to this request (RFC 6455, 4.1 and 1.3).
@@ -159,7 +160,11 @@ func (w *webSocket) control(h ws.Header) error {
 }
 
 func (w *webSocket) write(p []byte, deadline time.Time) error {
-	return w.frame(ws.NewTextFrame(bytes.Clone(p)), deadline)
+	op := ws.OpText
+	if w.binary {
+		op = ws.OpBinary
+	}
+	return w.frame(ws.NewFrame(op, true, bytes.Clone(p)), deadline)
 }
 
 // frame writes a frame, one at a time. A write that the server does not take
