@@ -2,6 +2,8 @@ module rte
 
 go 1.26.0
 
+ignore node_modules
+
 require (
 	github.com/alecthomas/kong v1.17.0
 	github.com/gobwas/ws v1.5.0

@@ -13,6 +13,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,7 @@ import (
 type publishCmd struct {
 	URL     string   `default:"http://127.0.0.1:8080" help:"The node."`
 	Token   string   `required:"" placeholder:"JWT" help:"Token with role service or platform."`
-	File    string   `arg:"" optional:"" help:"Events, one envelope a line (NDJSON); - or nothing is standard input."`
+	Files   []string `arg:"" optional:"" name:"file" help:"Events, one envelope a line (NDJSON); - or nothing is standard input. With --example: further NAME=VALUE."`
 	Example string   `placeholder:"EVENT" help:"Publish one well-formed sample of this event instead."`
 	Entity  string   `placeholder:"GUID" help:"Entity of the sample."`
 	Org     string   `placeholder:"GUID" help:"Organization of the sample (default: the token's)."`
@@ -50,13 +51,15 @@ func (c *publishCmd) Run(ctx context.Context, s streams) error {
 			return usage(err)
 		}
 		in, name = bytes.NewReader(line), "the sample"
-	case c.File != "" && c.File != "-":
-		f, err := os.Open(c.File)
+	case len(c.Files) > 1:
+		return usage(fmt.Errorf("%d files: publish takes one at a time; `cat` joins them", len(c.Files)))
+	case len(c.Files) == 1 && c.Files[0] != "-":
+		f, err := os.Open(c.Files[0])
 		if err != nil {
 			return usage(err)
 		}
 		defer f.Close() //nolint:errcheck // it was only read
-		in, name = f, c.File
+		in, name = f, c.Files[0]
 	}
 	return (&publishing{poster: p, err: s.err, name: name, began: time.Now(), seen: map[[16]byte]int{}}).run(ctx, in)
 }
@@ -159,9 +162,6 @@ func (p *publishing) summary(err error) error {
 
 // sample is the envelope of --example.
 func (c *publishCmd) sample() ([]byte, error) {
-	if c.File != "" {
-		return nil, errors.New("--example takes no file")
-	}
 	t, ok := event.NewCatalog().Lookup(c.Example)
 	if !ok {
 		return nil, fmt.Errorf("--example %s: no such event; rte listen and the product's page know their names", c.Example)
@@ -182,7 +182,7 @@ func (c *publishCmd) sample() ([]byte, error) {
 		return nil, fmt.Errorf("--org: the token names no organization, so the flag must: %w", err)
 	}
 	members := t.Sample(org, entity)
-	for _, set := range c.Set {
+	for _, set := range slices.Concat(c.Set, c.Files) {
 		name, value, ok := strings.Cut(set, "=")
 		if !ok {
 			return nil, fmt.Errorf("--set %s: wanted NAME=VALUE", set)

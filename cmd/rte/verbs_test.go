@@ -62,6 +62,8 @@ func TestMistakesAreOneLineAndTwo(t *testing.T) {
 		{"token", "--user", userText, "--jwt-secret", testSecret},
 		{"listen", "--token", "x", "no-colon"},
 		{"publish", "--token", "x", "/no/such/file"},
+		{"publish", "--token", "x", "one", "two"},
+		{"publish", "--token", "x", "--example", "QueueStatus", "--entity", queueText, "--org", orgText, "no-value"},
 		{"publish", "--token", "x", "--example", "NoSuchEvent", "--entity", queueText},
 		{"nonsense"},
 	} {
@@ -149,7 +151,7 @@ func TestPublishAndListen(t *testing.T) {
 	listener := start(t, nil, "listen", "--url", i.Hub, "--token", i.Token, "--count", "3", queueText+":QueueStatus", queueText+":QueueCallIncoming", "x:QueueStatus")
 	until(t, func() bool { return strings.Count(listener.errs.String(), "subscribed to") == 3 })
 
-	code, _, errs := verb(t, "", "publish", "--url", i.URL, "--token", i.Token, "--example", "queuestatus", "--entity", queueText, "--set", "NbrOfRequesters=7", "--set", "queuename=Sales & more")
+	code, _, errs := verb(t, "", "publish", "--url", i.URL, "--token", i.Token, "--example", "queuestatus", "--entity", queueText, "--set", "NbrOfRequesters=7", "--set", "queuename=Sales & more", "MaxWaitTime=3")
 	if code != 0 || !strings.Contains(errs, "1 accepted, 0 refused") {
 		t.Fatalf("publish: code %d %s", code, errs)
 	}

@@ -90,6 +90,28 @@ func TestDevTokens(t *testing.T) {
 			t.Errorf("%s: got %d %s, want 400 with an error", bad, status, body)
 		}
 	}
+	for _, c := range []struct {
+		host, origin string
+		want         int
+	}{
+		{"", "http://localhost:3000", http.StatusOK}, {"", "http://127.0.0.1:5500", http.StatusOK}, {"localhost:1", "", http.StatusOK},
+		{"", "https://evil.example.com", http.StatusForbidden}, {"", "null", http.StatusForbidden}, {"rebound.example.com", "", http.StatusForbidden},
+		{"", "http://localhost.evil.example.com", http.StatusForbidden},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL()+"/token/"+userText+"/rte/", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.host != "" {
+			r.Host = c.host
+		}
+		if c.origin != "" {
+			r.Header.Set("Origin", c.origin)
+		}
+		if status, body := w.do(r); status != c.want || status == http.StatusForbidden && body != "" {
+			t.Errorf("host %q, origin %q: got %d %s, want %d", c.host, c.origin, status, body, c.want)
+		}
+	}
 	off := start(t, nil)
 	if status, _ := off.get(off.URL() + "/token/" + userText + "/rte/"); status != http.StatusNotFound {
 		t.Errorf("without --dev-tokens: got %d, want 404", status)

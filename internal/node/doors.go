@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"rte/internal/auth"
@@ -49,7 +51,9 @@ func (n *Node) confirm(r *http.Request, user any) error {
 
 // publisher lets a producer in (ingest.NewHTTP).
 func (n *Node) publisher(r *http.Request) (ingest.Publisher, error) {
-	p, err := n.verifier.Verify(auth.Token(r))
+	// In the header only: a token in the query is for clients of the hub that
+	// can do no better.
+	p, err := n.verifier.Verify(auth.Token(&http.Request{Header: r.Header, URL: &url.URL{}}))
 	if err != nil {
 		n.logRefused(r, err)
 		return ingest.Publisher{}, err
@@ -104,6 +108,11 @@ const devTokenLife = 12 * time.Hour
 // for the user in the path. The query may name org, role, and any number of
 // queue and list; the organization is Config's (demo) or the zero Guid.
 func (n *Node) devToken(w http.ResponseWriter, r *http.Request) {
+	if !n.cfg.InsecureDev && !local(w, r) {
+		n.log.Warn("developer token refused", "remote", r.RemoteAddr, "reason", "the request is not from a page of this machine")
+		w.WriteHeader(http.StatusForbidden)
+		return
+	}
 	q := r.URL.Query()
 	claims := auth.Claims{
 		Names:    n.cfg.ClaimNames(),
@@ -155,11 +164,30 @@ func (n *Node) devToken(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Access-Control-Allow-Origin", "*") // a developer's page may be anywhere
-	json.NewEncoder(w).Encode(struct {                 //nolint:errcheck // the client has gone
+	json.NewEncoder(w).Encode(struct { //nolint:errcheck // the client has gone
 		WSSEndpoint string
 		Token       string
 	}{r.Host + n.cfg.BasePath + hubPath, token})
+}
+
+// local tells whether a request is meant for this machine and does not come
+// from a page of another: a site that a developer visits must not be able to
+// fetch a token here. A page of this machine may read the answer.
+func local(w http.ResponseWriter, r *http.Request) bool {
+	if !loopback(r.Host) && !loopback(net.JoinHostPort(r.Host, "80")) {
+		return false
+	}
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	u, err := url.Parse(origin)
+	if err != nil || !loopback(net.JoinHostPort(u.Hostname(), "80")) {
+		return false
+	}
+	w.Header().Set("Access-Control-Allow-Origin", origin)
+	w.Header().Add("Vary", "Origin")
+	return true
 }
 
 // sign makes a token with the newest of the keys that its role needs.

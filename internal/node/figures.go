@@ -56,6 +56,10 @@ func (n *Node) figures(add func(ops.Figure)) {
 	b := n.bus.Stats()
 	one("stored_events_total", "Events that went into the store.", float64(b.Stored))
 	one("duplicate_events_total", "Events whose id the store knew already.", float64(b.Duplicates))
+	one("store_refused_total", "Events the store refused for good.", float64(b.Refused))
+	one("store_unavailable_total", "Events given up because the store did not answer.", float64(b.Unavailable))
+	one("store_retries_total", "Messages sent to the store again.", float64(b.Retries))
+	one("live_unreadable_total", "Live messages that were no event of the catalogue.", float64(b.Unreadable))
 	one("live_dropped_total", "Live messages dropped because this node was slow.", float64(b.Dropped))
 	for _, s := range b.Streams {
 		name := strings.ToLower(s.Name)

@@ -179,6 +179,20 @@ func TestPublisherRights(t *testing.T) {
 	}
 }
 
+// TestPublishTokenInHeaderOnly: a token in the query is for clients of the hub
+// that can do no better.
+func TestPublishTokenInHeaderOnly(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL()+"/api/v1/events?access_token="+service(t, orgA), strings.NewReader("[]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, body := w.do(r); status != http.StatusUnauthorized || body != "" {
+		t.Errorf("got %d %q, want 401 with an empty body", status, body)
+	}
+}
+
 func TestPlatformMayNotConnect(t *testing.T) {
 	t.Parallel()
 	w := start(t, nil)
