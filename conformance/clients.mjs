@@ -10,10 +10,18 @@ const require = createRequire(import.meta.url);
 
 const modern = require('@microsoft/signalr');
 
-// 1.0.27 knows browsers only and takes these from the environment. Only
-// WebSockets are negotiated, so it never asks for EventSource.
+// 1.0.27 knows browsers only and takes these from the environment.
 globalThis.WebSocket = WebSocket;
-globalThis.XMLHttpRequest = require('xmlhttprequest-ssl').XMLHttpRequest;
+// Bytes have to travel as in a browser: clients look for responseType first,
+// and send an ArrayBuffer.
+globalThis.XMLHttpRequest = class extends require('xmlhttprequest-ssl').XMLHttpRequest {
+  constructor() {
+    super();
+    this.responseType = '';
+    const { send } = this;
+    this.send = (body) => send.call(this, body instanceof ArrayBuffer ? new Uint8Array(body) : body);
+  }
+};
 const legacy = require('@aspnet/signalr');
 
 /** name, the library as samples see it, whether it has automatic reconnect. */
@@ -27,9 +35,10 @@ export const [newest, oldest] = clients;
 
 /**
  * A connection that is not started, with an inbox for MessageReceived.
- * token is a text or a function; options go to withUrl.
+ * token is a text or a function; options go to withUrl; protocol is the
+ * library's own JSON unless given.
  */
-export function build(client, url, token, options = {}, reconnect) {
+export function build(client, url, token, options = {}, reconnect, protocol) {
   const { signalR } = client;
   const builder = new signalR.HubConnectionBuilder().withUrl(url, {
     accessTokenFactory: typeof token === 'function' ? token : () => token,
@@ -37,6 +46,7 @@ export function build(client, url, token, options = {}, reconnect) {
   });
   builder.configureLogging(quiet);
   if (reconnect) builder.withAutomaticReconnect(...reconnect);
+  if (protocol) builder.withHubProtocol(protocol);
   const connection = builder.build();
   const inbox = new Inbox();
   connection.on('MessageReceived', inbox.push);

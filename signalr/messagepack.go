@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 )
 
@@ -26,6 +27,12 @@ const (
 	kindValue = 3
 )
 
+// leastElements is how many elements a message has at least, by its type.
+var leastElements = [...]int{
+	typeInvocation: 5, typeStreamInvocation: 5, typeStreamItem: 4, typeCompletion: 4,
+	typeCancelInvocation: 3, typePing: 1, typeClose: 2, typeAck: 2, typeSequence: 2,
+}
+
 // maxPrefix is the longest length prefix: five groups of seven bits.
 const maxPrefix = 5
 
@@ -34,17 +41,18 @@ var errLength = errors.New("signalr: the length in front of a message is too lar
 // Split reads the length in front of a record: seven bits a byte, the least
 // significant first, the top bit set when another follows.
 func (MessagePack) Split(buf []byte, _ int) (record []byte, taken int, err error) {
-	size := 0
+	size := uint64(0)
 	for i, b := range buf {
-		size |= int(b&0x7f) << (7 * i)
+		size |= uint64(b&0x7f) << (7 * i)
 		if b&0x80 == 0 {
-			if size > 0x7fffffff {
+			if size > math.MaxInt32 {
 				return nil, 0, errLength
 			}
-			if size > len(buf)-i-1 {
+			if size > uint64(len(buf)-i-1) {
 				return nil, 0, nil
 			}
-			return buf[i+1 : i+1+size], i + 1 + size, nil
+			end := i + 1 + int(size)
+			return buf[i+1 : end], end, nil
 		}
 		if i == maxPrefix-1 {
 			return nil, 0, errLength
@@ -62,14 +70,10 @@ func (MessagePack) Parse(record []byte) (Message, error) {
 	if u.err != nil {
 		return nil, u.err
 	}
-	least := map[int64]int{
-		typeInvocation: 5, typeStreamInvocation: 5, typeStreamItem: 4, typeCompletion: 4,
-		typeCancelInvocation: 3, typePing: 1, typeClose: 2, typeAck: 2, typeSequence: 2,
-	}[typ]
-	switch {
-	case least == 0:
+	if typ < typeInvocation || typ >= int64(len(leastElements)) {
 		return nil, nil // a newer protocol's message
-	case n < least:
+	}
+	if least := leastElements[typ]; n < least {
 		return nil, fmt.Errorf("signalr: message of type %d has %d elements, wanted at least %d", typ, n, least)
 	}
 	m := u.message(int(typ), n)
@@ -162,7 +166,7 @@ func appendPacked(dst []byte, m Message) ([]byte, error) {
 		dst = AppendPackedArray(dst, len(m.Arguments))
 		for _, a := range m.Arguments {
 			var err error
-			if dst, err = a.AppendMessagePack(dst); err != nil {
+			if dst, err = packValue(dst, a); err != nil {
 				return nil, err
 			}
 		}
@@ -172,7 +176,7 @@ func appendPacked(dst []byte, m Message) ([]byte, error) {
 		}
 		return dst, nil
 	case *StreamItem:
-		return m.Item.AppendMessagePack(AppendPackedText(packHead(dst, 4, typeStreamItem, m.Headers), m.ID))
+		return packValue(AppendPackedText(packHead(dst, 4, typeStreamItem, m.Headers), m.ID), m.Item)
 	case *Completion:
 		switch {
 		case m.Error != "":
@@ -199,6 +203,14 @@ func appendPacked(dst []byte, m Message) ([]byte, error) {
 		return AppendPackedInt(append(AppendPackedArray(dst, 2), typeSequence), m.ID), nil
 	}
 	return append(AppendPackedArray(dst, 1), typePing), nil
+}
+
+// packValue writes a value; nil is nil.
+func packValue(dst []byte, v Value) ([]byte, error) {
+	if v == nil {
+		return append(dst, packedNil), nil
+	}
+	return v.AppendMessagePack(dst)
 }
 
 // packHead begins an array of n elements with type and headers, the latter in

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -30,7 +29,10 @@ func AppendRepackedObject(dst, text []byte, fn func(dst, name, value []byte) ([]
 		dst, err = fn(dst, name, value)
 		return err
 	})
-	return fitHead(dst, begin, n, AppendPackedMap), err
+	if err != nil {
+		return nil, err
+	}
+	return fitHead(dst, begin, n, AppendPackedMap), nil
 }
 
 // AppendRepackedArray appends a JSON array, known to be well-formed; fn
@@ -45,7 +47,10 @@ func AppendRepackedArray(dst, text []byte, fn func(dst, value []byte) ([]byte, e
 		dst, err = fn(dst, value)
 		return err
 	})
-	return fitHead(dst, begin, n, AppendPackedArray), err
+	if err != nil {
+		return nil, err
+	}
+	return fitHead(dst, begin, n, AppendPackedArray), nil
 }
 
 func (s *scanner) repack(dst []byte) ([]byte, error) {
@@ -65,7 +70,7 @@ func (s *scanner) repack(dst []byte) ([]byte, error) {
 		s.value()
 		return append(dst, packedNil), nil
 	}
-	return repackNumber(dst, s.value())
+	return repackNumber(dst, s.value()), nil
 }
 
 // fitHead puts the head of n elements at begin, where one byte was left for
@@ -81,22 +86,24 @@ func fitHead(dst []byte, begin, n int, head func([]byte, int) []byte) []byte {
 	return dst
 }
 
-func repackNumber(dst, text []byte) ([]byte, error) {
+func repackNumber(dst, text []byte) []byte {
 	t := string(text)
 	if !strings.ContainsAny(t, ".eE") {
 		if n, err := strconv.ParseInt(t, 10, 64); err == nil {
-			return AppendPackedInt(dst, n), nil
+			return AppendPackedInt(dst, n)
 		}
 		if n, err := strconv.ParseUint(t, 10, 64); err == nil {
-			return AppendPackedUint(dst, n), nil
+			return AppendPackedUint(dst, n)
 		}
 	}
-	f, err := strconv.ParseFloat(t, 64)
-	if err != nil {
-		return nil, fmt.Errorf("repack number: %w", err)
-	}
-	return AppendPackedFloat(dst, f), nil
+	// What is too large for 64 bits is infinite, as it is for a browser that
+	// reads the JSON; that is the only error a JSON number can give.
+	f, _ := strconv.ParseFloat(t, 64)
+	return AppendPackedFloat(dst, f)
 }
+
+// holds tells whether a value that begins with c is an array or a map.
+func holds(c byte) bool { return c >= 0x80 && c <= 0x9f || c >= 0xdc && c <= 0xdf }
 
 // appendUnpacked appends a MessagePack value as JSON: bytes as base64, dates
 // as RFC 3339 in UTC, what JSON has no word for as null.
@@ -139,6 +146,10 @@ func (u *unpacker) unpackMap(dst []byte, depth int) []byte {
 	for i := range u.count("value", 0x80, 0xde, "Map") {
 		if i > 0 {
 			dst = append(dst, ',')
+		}
+		if holds(u.peek()) {
+			// Quoted as text in text, it would double with each level.
+			u.wrong("value", "a map with plain names")
 		}
 		key := u.unpack(nil, depth-1)
 		if u.err != nil {
@@ -204,16 +215,30 @@ func appendFloat(dst []byte, f float64, bits int) []byte {
 	return append(dst, b...)
 }
 
-// timestamp reads the three forms of the timestamp extension.
+// The years that RFC 3339 can write, in seconds since 1970.
+const (
+	firstSecond = -62167219200 // 0000-01-01
+	lastSecond  = 253402300799 // 9999-12-31
+)
+
+// timestamp reads the three forms of the timestamp extension. A date that
+// RFC 3339 has no word for is none.
 func timestamp(ext []byte) (time.Time, bool) {
+	var s int64
+	var ns uint64
 	switch {
 	case len(ext) == 6 && ext[0] == 0xd6 && ext[1] == timestampType:
-		return time.Unix(int64(binary.BigEndian.Uint32(ext[2:])), 0).UTC(), true
+		s = int64(binary.BigEndian.Uint32(ext[2:]))
 	case len(ext) == 10 && ext[0] == 0xd7 && ext[1] == timestampType:
 		n := binary.BigEndian.Uint64(ext[2:])
-		return time.Unix(int64(n&(1<<34-1)), int64(n>>34)).UTC(), true
+		s, ns = int64(n&(1<<34-1)), n>>34
 	case len(ext) == 15 && bytes.HasPrefix(ext, []byte{0xc7, 12, timestampType}):
-		return time.Unix(int64(binary.BigEndian.Uint64(ext[7:])), int64(binary.BigEndian.Uint32(ext[3:]))).UTC(), true
+		s, ns = int64(binary.BigEndian.Uint64(ext[7:])), uint64(binary.BigEndian.Uint32(ext[3:]))
+	default:
+		return time.Time{}, false
 	}
-	return time.Time{}, false
+	if s < firstSecond || s > lastSecond || ns >= uint64(time.Second) {
+		return time.Time{}, false
+	}
+	return time.Unix(s, int64(ns)).UTC(), true
 }

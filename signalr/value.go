@@ -96,6 +96,7 @@ func (a anyValue) AppendMessagePack(dst []byte) ([]byte, error) {
 	w := appender{dst}
 	e := msgpack.NewEncoder(&w)
 	e.SetCustomStructTag("json")
+	e.SetSortMapKeys(true) // equal values are equal bytes
 	e.UseCompactInts(true)
 	if err := e.Encode(a.v); err != nil {
 		return dst, fmt.Errorf("encode value: %w", err)

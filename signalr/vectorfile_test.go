@@ -20,8 +20,21 @@ type vector struct {
 	name    string // file and line
 	kind    string
 	members members
-	json    []byte
+	json    []byte // nil: the case has none
+	msgpack []byte // the same
 	expect  string
+}
+
+// bytes are the case's bytes in each encoding that it has.
+func (v vector) bytes() map[signalr.Protocol][]byte {
+	all := map[signalr.Protocol][]byte{}
+	if v.json != nil {
+		all[signalr.JSON{}] = v.json
+	}
+	if v.msgpack != nil {
+		all[signalr.MessagePack{}] = v.msgpack
+	}
+	return all
 }
 
 // members are what a message says, whatever its encoding.
@@ -106,17 +119,24 @@ func parseVector(lines []string) (v vector, err error) {
 		}
 		seen[key] = value
 	}
-	for _, key := range []string{"#", "source", "message", "json", "expect"} {
+	for _, key := range []string{"#", "source", "message", "expect"} {
 		if _, ok := seen[key]; !ok {
 			return v, fmt.Errorf("no %q", key)
 		}
 	}
-	if len(seen) != 5 {
-		return v, fmt.Errorf("unknown key in %v", seen)
-	}
 	v.expect = seen["expect"]
-	if v.json, err = unescape(seen["json"]); err != nil {
-		return v, err
+	if line, ok := seen["json"]; ok {
+		if v.json, err = unescape(line); err != nil {
+			return v, err
+		}
+	}
+	if line, ok := seen["msgpack"]; ok {
+		if v.msgpack, err = unhex(line); err != nil {
+			return v, err
+		}
+	}
+	if n := len(v.bytes()); n == 0 || len(seen) != 4+n {
+		return v, fmt.Errorf("no bytes, or an unknown key, in %v", seen)
 	}
 	var text string
 	v.kind, text, _ = strings.Cut(seen["message"], " ")
@@ -142,7 +162,27 @@ func unescape(s string) ([]byte, error) {
 	if strings.ContainsAny(s, "‹›") {
 		return nil, fmt.Errorf("bad byte sign in %q", s)
 	}
-	return []byte(s), nil
+	return append([]byte{}, s...), nil
+}
+
+var hexSign = regexp.MustCompile(`^(?:"([^"]*)"|([0-9a-f]{2}))(?: |$)`)
+
+// unhex makes the bytes of a msgpack line.
+func unhex(s string) ([]byte, error) {
+	b := []byte{}
+	for s != "" {
+		sign := hexSign.FindStringSubmatch(s)
+		if sign == nil {
+			return nil, fmt.Errorf("bad byte in %q", s)
+		}
+		if one, err := hex.DecodeString(sign[2]); err == nil && len(one) == 1 {
+			b = append(b, one[0])
+		} else {
+			b = append(b, sign[1]...)
+		}
+		s = s[len(sign[0]):]
+	}
+	return b, nil
 }
 
 // message builds the vector's message.

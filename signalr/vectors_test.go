@@ -18,24 +18,29 @@ func TestVectors(t *testing.T) {
 			case "HandshakeRequest", "HandshakeResponse":
 				v.testHandshake(t)
 			default:
-				v.testMessage(t)
+				for p, b := range v.bytes() {
+					v.testMessage(t, p, b)
+				}
 			}
 		})
 	}
 }
 
-func (v vector) testMessage(t *testing.T) {
-	record, taken, err := signalr.JSON{}.Split(v.json, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if (taken == 0) != (v.expect == "incomplete") {
-		t.Fatalf("Split(%q) took %d bytes, want the case to be %s", v.json, taken, v.expect)
+func (v vector) testMessage(t *testing.T, p signalr.Protocol, whole []byte) {
+	record, taken, err := p.Split(whole, 0)
+	if err == nil && (taken == 0) != (v.expect == "incomplete") {
+		t.Fatalf("Split(%q) took %d bytes, want the case to be %s", whole, taken, v.expect)
 	}
 	if v.expect == "incomplete" {
 		return
 	}
-	got, err := signalr.JSON{}.Parse(record)
+	var got signalr.Message
+	if err == nil {
+		if taken != len(whole) {
+			t.Fatalf("Split(%q) took %d bytes, want all", whole, taken)
+		}
+		got, err = p.Parse(record)
+	}
 	if reason, ok := strings.CutPrefix(v.expect, "error "); ok {
 		if err == nil || !strings.Contains(err.Error(), reason) {
 			t.Fatalf("Parse(%q) = %s, %v, want an error with %q", record, describe(t, got), err, reason)
@@ -58,19 +63,19 @@ func (v vector) testMessage(t *testing.T) {
 	}
 	if v.expect != "write" {
 		if err != nil {
-			t.Fatalf("Parse(%q): %v", record, err)
+			t.Fatalf("%s: Parse(%q): %v", p.Name(), record, err)
 		}
 		if diff := cmp.Diff(describe(t, want), describe(t, got)); diff != "" {
 			t.Errorf("Parse(%q) (-want +got):\n%s", record, diff)
 		}
 	}
 	if v.expect != "read" {
-		b, err := signalr.JSON{}.Append([]byte("before"), want)
+		b, err := p.Append([]byte("before"), want)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff("before"+string(v.json), string(b)); diff != "" {
-			t.Errorf("Append (-want +got):\n%s", diff)
+		if diff := cmp.Diff("before"+string(whole), string(b)); diff != "" {
+			t.Errorf("%s: Append (-want +got):\n%s", p.Name(), diff)
 		}
 	}
 }
@@ -128,7 +133,16 @@ func TestVectorFileErrors(t *testing.T) {
 	if list, err := parseVectors("f", "\n"+good+"\n\n"+good); err != nil || len(list) != 2 {
 		t.Fatalf("parse two good cases = %d, %v", len(list), err)
 	}
+	const packed = "# why\nsource: s\nmessage: Ping\nmsgpack: 02 91 06 \"a b\" 00\nexpect: both\n"
+	if list, err := parseVectors("f", packed); err != nil || string(list[0].msgpack) != "\x02\x91\x06a b\x00" || list[0].json != nil {
+		t.Fatalf("parse a good packed case = %v, %v", list, err)
+	}
 	tests := []struct{ name, text string }{
+		{"no bytes", strings.Replace(good, "json: {}␞\n", "", 1)},
+		{"half a byte", strings.Replace(packed, " 00", " 0", 1)},
+		{"bytes in capitals", strings.Replace(packed, " 06", " AB", 1)},
+		{"bytes without space", strings.Replace(packed, "91 06", "9106", 1)},
+		{"open text", strings.Replace(packed, `b"`, "b", 1)},
 		{"no reason", strings.Replace(good, "# why\n", "", 1)},
 		{"no source", strings.Replace(good, "source: s\n", "", 1)},
 		{"unknown key", strings.Replace(good, "source", "sauce", 1)},

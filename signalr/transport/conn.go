@@ -64,7 +64,8 @@ type Conn struct {
 	remote    string
 	query     url.Values // of the request that made it, without the token; nil if empty
 	transport Transport
-	link      link
+	link      link // known before the receiver is
+	joined    bool // link and receiver are known; guarded by Handler.mu
 }
 
 // link is what the transports have in common.

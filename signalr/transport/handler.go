@@ -3,9 +3,9 @@ package transport
 import (
 	"crypto/rand"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -85,7 +85,7 @@ type Handler struct {
 	mu      sync.Mutex
 	closing bool                  // nothing new comes in
 	cutting bool                  // nothing stays
-	conns   map[tokenID]*Conn     // open; link is nil while the upgrade is being answered
+	conns   map[tokenID]*Conn     // open, or being made: Conn.joined
 	spent   map[tokenID]time.Time // ended, until their tokens are too old anyway
 	swept   time.Time             // when spent was last cleaned
 }
@@ -171,7 +171,7 @@ func (h *Handler) connOf(r *http.Request) *Conn {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := h.conns[id]
-	if c == nil || c.link == nil { // its own request is still being answered
+	if c == nil || !c.joined { // its own request is still being answered
 		return nil
 	}
 	return c
@@ -187,7 +187,7 @@ func (h *Handler) identify(r *http.Request, c *Conn) (user any, err error) {
 		return nil, nil
 	}
 	user, err = h.o.Authenticate(r)
-	if err == nil && c != nil && c.user != user {
+	if err == nil && c != nil && !reflect.DeepEqual(c.user, user) { // == may panic
 		return nil, &Refusal{Status: http.StatusForbidden}
 	}
 	return user, err
@@ -205,118 +205,4 @@ func (h *Handler) refuse(w http.ResponseWriter, err error) {
 		w.Header().Set("Retry-After", strconv.Itoa(int((refusal.RetryAfter+time.Second-1)/time.Second)))
 	}
 	w.WriteHeader(refusal.Status)
-}
-
-// connect serves the hub's own path (TransportProtocols.md and the released
-// server's dispatcher: POST sends, GET with text/event-stream is server-sent
-// events, an upgrade is a WebSocket, any other GET polls, DELETE ends).
-func (h *Handler) connect(w http.ResponseWriter, r *http.Request, user any, c *Conn) {
-	token, _ := queryValue(r, "id")
-	switch {
-	case r.Method == http.MethodGet && isUpgrade(r):
-		if h.offers(w, token, WebSockets, c) {
-			h.connectWebSocket(w, r, user, token)
-		}
-	case r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/event-stream"):
-		if id, ok := h.find(w, token); ok && h.offers(w, token, ServerSentEvents, c) {
-			h.connectEventStream(w, r, user, id)
-		}
-	case r.Method == http.MethodGet:
-		id, ok := h.find(w, token)
-		if !ok || !h.offers(w, token, LongPolling, c) {
-			return
-		}
-		if c != nil {
-			c.link.(*longPoll).poll(w, r)
-			return
-		}
-		h.connectLongPoll(w, r, user, id)
-	case r.Method == http.MethodPost:
-		if _, ok := h.find(w, token); ok {
-			h.post(w, r, c)
-		}
-	case r.Method == http.MethodDelete:
-		if _, ok := h.find(w, token); ok {
-			h.terminate(w, c)
-		}
-	default:
-		w.Header().Set("Allow", "GET, POST, DELETE, OPTIONS")
-		answer(w, http.StatusMethodNotAllowed, "")
-	}
-}
-
-// offers answers a request for a transport that cannot be had: because it is
-// not offered, or because the connection has another.
-func (h *Handler) offers(w http.ResponseWriter, token string, t Transport, c *Conn) bool {
-	switch {
-	case h.o.Transports&t == 0 && (token != "" || t == WebSockets):
-		answer(w, http.StatusNotFound, t.String()+" transport not supported by this end point type")
-	case c != nil && c.transport != t:
-		answer(w, http.StatusBadRequest, "Cannot change transports mid-connection")
-	default:
-		return true
-	}
-	return false
-}
-
-// post serves a POST: bytes from the client.
-func (h *Handler) post(w http.ResponseWriter, r *http.Request, c *Conn) {
-	if c == nil { // negotiated, but there is no transport yet
-		answer(w, http.StatusNotFound, noConnection)
-		return
-	}
-	switch l := c.link.(type) {
-	case *eventStream:
-		h.receive(w, r, &l.inbound)
-	case *longPoll:
-		h.receive(w, r, &l.inbound)
-	default:
-		answer(w, http.StatusMethodNotAllowed, "POST requests are not allowed for WebSocket connections.")
-	}
-}
-
-// terminate serves a DELETE: a long-polling client's goodbye.
-func (h *Handler) terminate(w http.ResponseWriter, c *Conn) {
-	if c == nil {
-		answer(w, http.StatusNotFound, noConnection)
-		return
-	}
-	l, ok := c.link.(*longPoll)
-	if !ok {
-		answer(w, http.StatusBadRequest, "Cannot terminate this connection using the DELETE endpoint.")
-		return
-	}
-	answer(w, http.StatusAccepted, "")
-	l.dispose(nil)
-}
-
-// find looks a token up for a request that needs an existing connection, and
-// answers the request itself when there is none.
-func (h *Handler) find(w http.ResponseWriter, token string) (id tokenID, ok bool) {
-	if token == "" {
-		answer(w, http.StatusBadRequest, "Connection ID required")
-		return id, false
-	}
-	id, age, ok := openToken(h.o.Secret, token, time.Now())
-	if ok {
-		h.mu.Lock()
-		_, over := h.spent[id]
-		ok = !over && (h.conns[id] != nil || age <= h.o.ConnectTimeout)
-		h.mu.Unlock()
-	}
-	if !ok {
-		answer(w, http.StatusNotFound, noConnection)
-	}
-	return id, ok
-}
-
-// noConnection is the released server's answer to a token it does not know.
-const noConnection = "No Connection with that ID"
-
-// answer writes a plain text with the released server's wording.
-func answer(w http.ResponseWriter, status int, text string) {
-	w.Header().Set("Content-Type", "text/plain")
-	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
-	w.WriteHeader(status)
-	io.WriteString(w, text) //nolint:errcheck // the client has gone; there is nobody to tell
 }

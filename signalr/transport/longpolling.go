@@ -1,7 +1,9 @@
 package transport
 
 import (
+	"errors"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -20,9 +22,13 @@ type longPoll struct {
 	owed    bool          // a send was told to wait: Writable must follow
 	finish  bool          // nothing follows out
 	over    bool          // the connection has ended
-	current chan struct{} // the poll that waits, or writes; closed when a newer one comes
-	wake    chan struct{} // one token for the current poll: something has changed
+	begun   bool          // the receiver is known, and may be told of the end
+	cause   error         // why it shall end as soon as it has begun
+	current chan struct{} // of the poll that waits, or writes: a token says that something has changed
 	idle    *time.Timer   // ends the connection when no poll comes
+	since   time.Time     // when the last poll left
+
+	writing *http.ResponseController // of the poll that is being answered with data
 }
 
 // connectLongPoll makes a connection of the first GET, which is answered at
@@ -34,17 +40,27 @@ func (h *Handler) connectLongPoll(w http.ResponseWriter, r *http.Request, user a
 		return
 	}
 	h.accepted.Add(1)
-	l := &longPoll{inbound: newInbound(), h: h, c: c, wake: make(chan struct{}, 1)}
-	cut := h.join(c, l)
-	l.receiver = h.accept(c)
-	l.mu.Lock()
-	l.idle = time.AfterFunc(h.o.DisconnectTimeout, l.lapse)
-	l.mu.Unlock()
-	if cut {
+	l := &longPoll{inbound: newInbound(), h: h, c: c}
+	c.link = l
+	l.start(h.accept(c))
+	if h.join(c) {
 		l.abort()
 	}
 	pollHeaders(w)
 	answer(w, http.StatusOK, "")
+}
+
+// start begins the connection's life; the receiver may have ended it already.
+func (l *longPoll) start(receiver Receiver) {
+	l.mu.Lock()
+	l.receiver = receiver
+	l.begun, l.since = true, time.Now()
+	l.idle = time.AfterFunc(l.h.o.DisconnectTimeout, l.lapse)
+	cause := l.cause
+	l.mu.Unlock()
+	if cause != nil {
+		l.dispose(cause)
+	}
 }
 
 // pollHeaders keep every answer to a poll out of caches.
@@ -67,14 +83,15 @@ func (l *longPoll) poll(w http.ResponseWriter, r *http.Request) {
 	}
 	timeout := time.NewTimer(l.h.o.PollTimeout)
 	defer timeout.Stop()
+	control := http.NewResponseController(w)
 	for {
-		out, last, superseded := l.take(mine)
+		out, last, superseded := l.take(mine, r, control)
 		switch {
 		case superseded:
 			w.WriteHeader(http.StatusNoContent)
 			return
 		case len(out) > 0:
-			l.deliver(w, mine, out)
+			l.deliver(w, control, mine, out)
 			return
 		case last:
 			w.WriteHeader(http.StatusNoContent)
@@ -82,7 +99,6 @@ func (l *longPoll) poll(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		select {
-		case <-l.wake:
 		case <-mine:
 		case <-timeout.C:
 			l.leave(mine)
@@ -103,52 +119,59 @@ func (l *longPoll) begin() (mine chan struct{}, ok bool) {
 	if l.over {
 		return nil, false
 	}
-	if l.current != nil {
-		close(l.current)
-	}
+	l.signal()
 	l.idle.Stop()
-	l.current = make(chan struct{})
+	l.current = make(chan struct{}, 1)
 	return l.current, true
 }
 
 // take is what the current poll has to answer. A poll that is not current any
-// more gets nothing, so that nothing is lost with it.
-func (l *longPoll) take(mine chan struct{}) (out []byte, last, superseded bool) {
+// more gets nothing, so that nothing is lost with it; one that came while
+// another was being answered waits for its turn.
+func (l *longPoll) take(mine chan struct{}, r *http.Request, control *http.ResponseController) (out []byte, last, superseded bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.current != mine || l.over {
+	switch {
+	case l.current != mine || l.over:
 		return nil, false, true
+	case l.writing != nil, r.Context().Err() != nil:
+		return nil, false, false
+	case len(l.out) > 0:
+		out, l.out = l.out, nil
+		l.writing = control
+		control.SetWriteDeadline(time.Now().Add(l.h.o.SendTimeout)) //nolint:errcheck // the write tells
 	}
-	out = l.out
-	l.out = nil
 	return out, l.finish, false
 }
 
 // deliver answers a poll with data. When it cannot be written the connection
 // ends: the client would be behind and not know it.
-func (l *longPoll) deliver(w http.ResponseWriter, mine chan struct{}, out []byte) {
+func (l *longPoll) deliver(w http.ResponseWriter, control *http.ResponseController, mine chan struct{}, out []byte) {
 	header := w.Header()
 	header.Set("Content-Type", "application/octet-stream")
 	header.Set("Content-Length", strconv.Itoa(len(out)))
-	control := http.NewResponseController(w)
-	control.SetWriteDeadline(time.Now().Add(l.h.o.SendTimeout)) //nolint:errcheck // the write tells
 	w.WriteHeader(http.StatusOK)
 	_, err := w.Write(out)
 	if err == nil {
 		err = control.Flush()
 	}
-	control.SetWriteDeadline(time.Time{}) //nolint:errcheck // the next request is another matter
-	l.leave(mine)
 	if err != nil { // the client lacks what it should have got
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = ErrSendTimeout
+		}
 		l.dispose(err)
 		return
 	}
+	l.leave(mine)
 	l.mu.Lock()
-	owed := l.owed && !l.over
+	control.SetWriteDeadline(time.Time{}) //nolint:errcheck // the next request is another matter
+	l.writing = nil
+	l.signal() // who came meanwhile
+	owed := l.owed
 	l.owed = false
 	l.mu.Unlock()
 	if owed {
-		l.receiver.Writable()
+		l.writable()
 	}
 }
 
@@ -157,37 +180,42 @@ func (l *longPoll) leave(mine chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.current == mine && !l.over {
-		l.current = nil
+		l.current, l.since = nil, time.Now()
 		l.idle.Reset(l.h.o.DisconnectTimeout)
 	}
 }
 
-// lapse ends a connection whose client polls no more.
+// lapse ends a connection whose client polls no more. A poll may have come,
+// and even gone, since the timer fired.
 func (l *longPoll) lapse() {
 	l.mu.Lock()
-	waiting := l.current != nil
+	polls := l.current != nil || time.Since(l.since) < l.h.o.DisconnectTimeout
 	l.mu.Unlock()
-	if !waiting {
+	if !polls {
 		l.dispose(nil)
 	}
 }
 
-// dispose ends the connection, once.
+// dispose ends the connection, once. With an error it does not let a poll
+// write on.
 func (l *longPoll) dispose(err error) {
 	l.mu.Lock()
-	if l.over {
+	if !l.begun {
+		l.cause = err
+	}
+	if l.over || !l.begun {
 		l.mu.Unlock()
 		return
 	}
 	l.over = true
+	l.out = nil
 	l.idle.Stop()
-	if l.current != nil {
-		close(l.current)
-		l.current = nil
+	l.signal()
+	if l.writing != nil && err != nil {
+		l.writing.SetWriteDeadline(time.Now()) //nolint:errcheck // then it lasts for SendTimeout
 	}
 	l.mu.Unlock()
-	l.end()
-	l.receiver.Closed(err)
+	l.end(err)
 	l.h.release(l.c, true)
 }
 
@@ -206,10 +234,11 @@ func (l *longPoll) send(msgs [][]byte, _ bool) (ready bool) {
 	return false
 }
 
+// signal wakes the current poll. The caller holds mu.
 func (l *longPoll) signal() {
 	select {
-	case l.wake <- struct{}{}:
-	default:
+	case l.current <- struct{}{}:
+	default: // there is none, or it has its token
 	}
 }
 
@@ -221,4 +250,6 @@ func (l *longPoll) close(bool) {
 	l.signal()
 }
 
+// abort does not wait for what the receiver is being told: it may be the
+// receiver who asks.
 func (l *longPoll) abort() { go l.dispose(ErrAborted) }

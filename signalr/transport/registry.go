@@ -29,12 +29,13 @@ func (h *Handler) reserve(c *Conn) (status int, text string) {
 	return 0, ""
 }
 
-// join completes a reserved connection. It reports whether Shutdown has lost
-// its patience meanwhile.
-func (h *Handler) join(c *Conn, l link) (cut bool) {
+// join completes a reserved connection, whose link and receiver are known now:
+// other requests find it. It reports whether Shutdown has lost its patience
+// meanwhile.
+func (h *Handler) join(c *Conn) (cut bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	c.link = l
+	c.joined = true
 	return h.cutting
 }
 
@@ -93,7 +94,7 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 	h.cutting = true
 	left := len(h.conns)
 	for _, c := range h.conns {
-		if c.link != nil {
+		if c.joined {
 			c.Abort()
 		}
 	}

@@ -14,13 +14,15 @@ import (
 // (TransportProtocols.md, "Server-Sent Events").
 type eventStream struct {
 	inbound
-	h *Handler
+	h       *Handler
+	control *http.ResponseController // of the GET
 
 	mu     sync.Mutex
 	out    []byte        // events that wait for serve
 	owed   bool          // a send was told to wait: Writable must follow
 	finish bool          // nothing follows out
 	cause  error         // why, if this side cut the connection
+	left   bool          // the GET has been served: control must not be used
 	wake   chan struct{} // one token: something of the above has changed
 }
 
@@ -32,31 +34,31 @@ func (h *Handler) connectEventStream(w http.ResponseWriter, r *http.Request, use
 		return
 	}
 	h.accepted.Add(1)
-	s := &eventStream{inbound: newInbound(), h: h, wake: make(chan struct{}, 1)}
-	header := w.Header()
-	header.Set("Content-Type", "text/event-stream")
-	header.Set("Cache-Control", "no-cache, no-store")
-	header.Set("Pragma", "no-cache")
-	header.Set("Content-Encoding", "identity") // or a proxy may compress, and hold back what it has
-	control := http.NewResponseController(w)
-	w.Write([]byte(":\r\n")) //nolint:errcheck // Flush tells
-	err := control.Flush()   // the client's "open" fires on the first bytes
-	cut := h.join(c, s)
+	s := &eventStream{inbound: newInbound(), h: h, control: http.NewResponseController(w), wake: make(chan struct{}, 1)}
+	c.link = s
 	s.receiver = h.accept(c)
-	if cut {
+	// Only now: the client may send as soon as it sees the answer's begin.
+	if h.join(c) {
 		s.abort()
 	}
-	if err == nil {
-		err = s.serve(w, r, control)
-	}
-	s.end()
-	s.receiver.Closed(err)
+	header := w.Header()
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("Cache-Control", "no-cache,no-store")
+	header.Set("Pragma", "no-cache")
+	header.Set("Content-Encoding", "identity") // or a proxy may compress, and hold back what it has
+	s.control.SetReadDeadline(time.Time{})     //nolint:errcheck // a server's ReadTimeout is meant for requests
+	err := s.serve(w, r, []byte(":\r\n"))      // the client's "open" fires on the first bytes
+	s.end(err)
 	h.release(c, true)
 }
 
-// serve writes events until the connection ends; it returns what the receiver
-// is told.
-func (s *eventStream) serve(w http.ResponseWriter, r *http.Request, control *http.ResponseController) error {
+// serve writes first, and then events until the connection ends; it returns
+// what the receiver is told.
+func (s *eventStream) serve(w http.ResponseWriter, r *http.Request, first []byte) error {
+	defer s.leave()
+	if err := s.write(w, first); err != nil {
+		return err
+	}
 	for {
 		select {
 		case <-r.Context().Done():
@@ -64,39 +66,66 @@ func (s *eventStream) serve(w http.ResponseWriter, r *http.Request, control *htt
 		case <-s.wake:
 		}
 		s.mu.Lock()
-		out, owed, finish, cause := s.out, s.owed, s.finish, s.cause
+		out, owed, finish := s.out, s.owed, s.finish
 		s.out, s.owed = nil, false
 		s.mu.Unlock()
-		if cause != nil {
-			return cause
-		}
-		if len(out) > 0 {
-			control.SetWriteDeadline(time.Now().Add(s.h.o.SendTimeout)) //nolint:errcheck // the write tells
-			_, err := w.Write(out)
-			if err == nil {
-				err = control.Flush()
-			}
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				err = ErrSendTimeout
-			}
-			if err != nil {
-				return err
-			}
+		if err := s.write(w, out); err != nil {
+			return err
 		}
 		if finish {
 			return nil
 		}
 		if owed {
-			s.receiver.Writable()
+			s.writable()
 		}
 	}
+}
+
+// write writes and flushes, with a deadline that abort can bring forward.
+func (s *eventStream) write(w http.ResponseWriter, b []byte) error {
+	if cause := s.deadline(time.Now().Add(s.h.o.SendTimeout)); cause != nil {
+		return cause
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	_, err := w.Write(b)
+	if err == nil {
+		err = s.control.Flush()
+	}
+	// HTTP/2 ends a stream whose deadline passes, though nothing is written.
+	cause := s.deadline(time.Time{})
+	switch {
+	case err == nil || cause != nil:
+		return cause
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return ErrSendTimeout
+	}
+	return err
+}
+
+// deadline is for the next write; it returns why there is to be none.
+func (s *eventStream) deadline(t time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cause == nil {
+		s.control.SetWriteDeadline(t) //nolint:errcheck // the write tells
+	}
+	return s.cause
+}
+
+// leave ends the use of the GET's answer.
+func (s *eventStream) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left = true
 }
 
 // send makes one event of all messages.
 func (s *eventStream) send(msgs [][]byte, _ bool) (ready bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.finish || s.cause != nil {
+	if s.finish || s.left || s.cause != nil {
 		return true // nowhere to go
 	}
 	s.out = appendEvent(s.out, msgs)
@@ -107,19 +136,24 @@ func (s *eventStream) send(msgs [][]byte, _ bool) (ready bool) {
 
 // appendEvent writes one event: each line of the payload behind "data: ", an
 // empty line at the end. Hub messages in JSON are one line but for what an
-// application's own values bring.
+// application's own values bring. Clients take a carriage return, too, for the
+// end of a line (HTML standard, "Parsing an event stream").
 func appendEvent(dst []byte, msgs [][]byte) []byte {
 	dst = append(dst, "data: "...)
 	for _, m := range msgs {
 		for {
-			line, rest, more := bytes.Cut(m, []byte{'\n'})
-			dst = append(dst, bytes.TrimSuffix(line, []byte{'\r'})...)
-			if !more {
+			i := bytes.IndexAny(m, "\r\n")
+			if i < 0 {
 				break
 			}
+			dst = append(dst, m[:i]...)
 			dst = append(dst, "\r\ndata: "...)
-			m = rest
+			if bytes.HasPrefix(m[i:], []byte("\r\n")) {
+				i++
+			}
+			m = m[i+1:]
 		}
+		dst = append(dst, m...)
 	}
 	return append(dst, "\r\n\r\n"...)
 }
@@ -138,9 +172,14 @@ func (s *eventStream) close(bool) {
 	s.signal()
 }
 
+// abort ends the connection at once, even if the client takes nothing.
 func (s *eventStream) abort() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.cause != nil || s.left {
+		return
+	}
 	s.cause = ErrAborted
+	s.control.SetWriteDeadline(time.Now()) //nolint:errcheck // a write that waits tells
 	s.signal()
 }

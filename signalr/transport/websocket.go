@@ -16,16 +16,8 @@ func isUpgrade(r *http.Request) bool {
 	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 }
 
-// connectWebSocket makes a connection of an upgrade request. Without an id,
-// or with an empty one, it is a client that skipped negotiation.
-func (h *Handler) connectWebSocket(w http.ResponseWriter, r *http.Request, user any, token string) {
-	id := newTokenID()
-	if token != "" {
-		var ok bool
-		if id, ok = h.find(w, token); !ok {
-			return
-		}
-	}
+// connectWebSocket makes a connection of an upgrade request.
+func (h *Handler) connectWebSocket(w http.ResponseWriter, r *http.Request, user any, id tokenID) {
 	c := newConn(r, user, id, WebSockets)
 	if status, text := h.reserve(c); status != 0 {
 		answer(w, status, text)
@@ -46,9 +38,9 @@ func (h *Handler) connectWebSocket(w http.ResponseWriter, r *http.Request, user 
 	// Nothing is written before the receiver is known: it must be told
 	// afterwards.
 	s := &webSocket{h: h, c: c, socket: newSocket(nc, h.bufs), writing: true}
-	cut := h.join(c, s)
+	c.link = s
 	s.receiver = h.accept(c)
-	if cut {
+	if h.join(c) {
 		s.abort()
 	}
 	// A fresh goroutine: its stack is small, and net/http's is given back.
