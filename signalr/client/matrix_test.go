@@ -24,8 +24,7 @@ func TestEveryTransportAndProtocol(t *testing.T) {
 		At   time.Time `json:"at"`
 	}
 	ended := make(chan struct{}, 10)
-	var s *hub.Server
-	s = hub.New(hub.Options{
+	s := hub.New(hub.Options{
 		Methods: map[string]hub.Method{
 			"Echo": func(_ context.Context, call *hub.Call) (signalr.Value, error) {
 				var p point

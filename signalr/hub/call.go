@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"strings"
 
 	"rte/signalr"
 )
@@ -13,6 +12,10 @@ import (
 type Call struct {
 	Conn       *Conn
 	Invocation *signalr.Invocation
+	// Uploads are the streams that the client sends, as many as
+	// Options.Uploads says, in the order of the invocation's StreamIDs. They
+	// end with the method.
+	Uploads []*Upload
 
 	answered bool
 }
@@ -41,7 +44,7 @@ func BadArguments() error {
 
 // Complete answers the call now, so that what the method sends afterwards
 // arrives behind the answer; the method's own result is then ignored. A call
-// that wants no answer gets none.
+// that wants no answer gets none, and a stream ends when its function does.
 func (c *Call) Complete(result signalr.Value) {
 	c.answer(&signalr.Completion{Result: result})
 }
@@ -55,40 +58,19 @@ func (c *Call) answer(m *signalr.Completion) {
 	c.Conn.Send(signalr.NewFrame(m))
 }
 
-// invocation is a task of the inbox: it runs the method and answers.
-func (c *Conn) invocation(m *signalr.Invocation) func(context.Context) {
-	return func(ctx context.Context) {
-		if why := c.Reason(); why != "" && why != Goodbye {
-			return // refused, revoked, drained: nothing more is done for it
-		}
-		call := &Call{Conn: c, Invocation: m}
-		s := c.server
-		method := s.methods[m.Target]
-		if method == nil {
-			method = s.methods[strings.ToLower(m.Target)]
-		}
-		switch {
-		case method == nil:
-			call.answer(&signalr.Completion{Error: fmt.Sprintf("Failed to invoke '%s' due to an error on the server. HubException: Method does not exist.", m.Target)})
-			return
-		case m.Stream:
-			call.answer(&signalr.Completion{Error: fmt.Sprintf("The client attempted to invoke the non-streaming '%s' method with a streaming invocation.", m.Target)})
-			return
-		case len(m.StreamIDs) > 0:
-			err := &Error{fmt.Sprintf("Client sent %d stream(s), Hub method expects 0.", len(m.StreamIDs))}
-			call.answer(&signalr.Completion{Error: s.errorText(m.Target, err)})
-			return
-		}
-		result, err := c.run(ctx, method, call)
-		if err != nil {
-			call.answer(&signalr.Completion{Error: s.errorText(m.Target, err)})
-			return
-		}
-		if result == nil {
-			result = signalr.Null
-		}
-		call.answer(&signalr.Completion{Result: result})
+// invoke runs a method and answers.
+func (c *Conn) invoke(ctx context.Context, method Method, call *Call, ended func()) {
+	result, err := c.run(ctx, method, call)
+	call.closeUploads()
+	ended()
+	if err != nil {
+		call.answer(&signalr.Completion{Error: c.server.errorText(call.Invocation.Target, err)})
+		return
 	}
+	if result == nil {
+		result = signalr.Null
+	}
+	call.answer(&signalr.Completion{Result: result})
 }
 
 // run calls a method; a panic is its failure, not the server's.
@@ -100,80 +82,6 @@ func (c *Conn) run(ctx context.Context, method Method, call *Call) (result signa
 		}
 	}()
 	return method(ctx, call)
-}
-
-// connected is the first task of the inbox.
-func (c *Conn) connected(ctx context.Context) {
-	on := c.server.o.OnConnected
-	if on == nil {
-		return
-	}
-	_, err := c.run(ctx, func(ctx context.Context, _ *Call) (signalr.Value, error) { return nil, on(ctx, c) }, nil)
-	if err != nil {
-		c.server.o.Logger.Debug("connection refused", "conn", c.ID(), "err", err)
-		c.end(Refused, c.closeText(Refused, err.Error()), false)
-	}
-}
-
-// enqueue adds a task and sees to it that somebody runs it.
-func (c *Conn) enqueue(task func(context.Context)) {
-	in := &c.in
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.over {
-		return
-	}
-	in.queue = append(in.queue, task)
-	if len(in.queue) > inboxLimit && !in.held {
-		in.held = true
-		c.transport.Hold()
-	}
-	c.startLocked()
-}
-
-// startLocked runs the queue on a goroutine of its own, so that the feeder's
-// stack stays small.
-func (c *Conn) startLocked() {
-	in := &c.in
-	if in.running {
-		return
-	}
-	in.running = true
-	if in.cancel == nil {
-		in.ctx, in.cancel = context.WithCancel(context.Background())
-	}
-	c.server.running.Go(c.work)
-}
-
-// work runs tasks in order until none is left.
-func (c *Conn) work() {
-	in := &c.in
-	for {
-		in.mu.Lock()
-		if len(in.queue) == 0 {
-			in.queue, in.running = nil, false
-			in.mu.Unlock()
-			return
-		}
-		task := in.queue[0]
-		in.queue[0] = nil
-		in.queue = in.queue[1:]
-		in.begun = true
-		if in.held && len(in.queue) <= inboxLimit/2 {
-			in.held = false
-			c.received.Store(c.server.now.Load()) // what it sent meanwhile could not be heard
-			c.transport.Resume()
-		}
-		ctx := in.ctx
-		in.mu.Unlock()
-		task(ctx)
-	}
-}
-
-func (c *Conn) isHeld() bool {
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
-	return c.in.held
 }
 
 // Closed ends everything (transport.Receiver): what waits to run is dropped,
@@ -190,6 +98,7 @@ func (c *Conn) Closed(err error) {
 	why := o.why
 	o.ended, o.done = true, true
 	o.head, o.pending, o.bytes, o.last = nil, nil, 0, nil
+	o.makeRoom()
 	o.mu.Unlock()
 	if why == Goodbye {
 		err = nil
@@ -199,18 +108,21 @@ func (c *Conn) Closed(err error) {
 	in := &c.in
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.queue, in.over, in.held = nil, true, false
+	in.queue, in.over, in.held, in.holds = nil, true, false, 0
 	if in.cancel != nil {
 		in.cancel()
 	}
 	// Without OnConnected there is no OnDisconnected either.
-	if on := c.server.o.OnDisconnected; on != nil && in.begun {
-		in.queue = append(in.queue, func(ctx context.Context) {
+	if on := c.server.o.OnDisconnected; on != nil && in.stage >= begun {
+		in.queue = append(in.queue, task{run: func(ctx context.Context) {
+			if x := c.more.Load(); x != nil {
+				x.beside.Wait() // streams end, too, before OnDisconnected
+			}
 			c.run(ctx, func(context.Context, *Call) (signalr.Value, error) { //nolint:errcheck // it has none
 				on(c, err)
 				return nil, nil
 			}, nil)
-		})
+		}})
 		c.startLocked()
 	}
 }

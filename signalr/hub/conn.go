@@ -14,8 +14,7 @@ type Conn struct {
 	// static
 	server    *Server
 	transport *transport.Conn
-	born      uint32 // second of the server's clock
-	place     int    // in Server.conns; guarded by Server.mu
+	place     int // in Server.conns; guarded by Server.mu
 
 	// Value is the application's own: set it in OnConnected.
 	Value any
@@ -27,27 +26,50 @@ type Conn struct {
 	protocol atomic.Pointer[signalr.Protocol] // nil until the handshake is done
 	received atomic.Uint32                    // second of the last message
 	sent     atomic.Uint32                    // second of the last write
+	born     uint32                           // second of the server's clock
 	pinged   atomic.Bool                      // the client pings, so its silence means something
 
 	out outbox
 	in  inbox
+
+	more atomic.Pointer[extras] // nil until needed
 }
 
 // An inbox is what the client wants done, in its order.
 type inbox struct {
 	mu      sync.Mutex
-	queue   []func(context.Context)
-	running bool // a goroutine works through queue
-	held    bool // the transport does not feed: queue is long
+	queue   []task
 	ctx     context.Context
 	cancel  context.CancelFunc // of the connection's life; nil until something has run
-	begun   bool               // the first task, OnConnected, has been started
+	holds   int32              // who keeps the transport from feeding: queue and full uploads
+	running bool               // a goroutine works through queue
+	held    bool               // queue is long; it is one of holds
 	over    bool               // the connection has ended: only what disconnects runs
+	stage   stage
 }
+
+// A task is something to run for the client.
+type task struct {
+	run    func(context.Context)
+	beside bool // runs beside the others as soon as OnConnected has returned
+}
+
+// A stage says how far OnConnected is.
+type stage uint8
+
+const (
+	fresh     stage = iota
+	begun           // OnConnected has been called
+	connected       // and has returned
+)
 
 // inboxLimit is how many calls may wait behind the one that runs before the
 // transport is told to stop reading.
 const inboxLimit = 16
+
+// waitingLimit is the same while a result of the client's is waited for: it
+// comes behind the calls that the client sent before.
+const waitingLimit = 16 * inboxLimit
 
 // ID is the connection's public id.
 func (c *Conn) ID() string { return c.transport.ID() }

@@ -112,7 +112,7 @@ func (c *Conn) welcome(p signalr.Protocol) bool {
 	c.protocol.Store(&p)
 	o.mu.Unlock()
 	c.server.flush.add(c)
-	c.enqueue(c.connected)
+	c.enqueue(c.connect)
 	return true
 }
 
@@ -140,7 +140,13 @@ func (c *Conn) record(b []byte) error {
 	switch m := m.(type) {
 	case *signalr.Invocation:
 		c.server.calls.Add(1)
-		c.enqueue(c.invocation(m))
+		c.dispatch(m)
+	case *signalr.StreamItem:
+		c.uploaded(m)
+	case *signalr.Completion:
+		c.completed(m)
+	case *signalr.CancelInvocation:
+		c.cancelStream(m.ID)
 	case *signalr.Ping:
 		c.pinged.Store(true)
 	case *signalr.Close:

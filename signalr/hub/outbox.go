@@ -12,13 +12,14 @@ type outbox struct {
 	mu      sync.Mutex
 	head    []byte // the handshake's answer, sent before pending
 	pending []*signalr.Frame
-	bytes   int         // of pending
-	busy    bool        // on the flusher's list, being drained, or waiting for the transport
-	last    []byte      // sent behind pending, then the transport is closed
-	ended   bool        // last is decided: nothing more may be queued
-	failed  bool        // the transport should say that the application failed
-	done    bool        // the transport has been closed, or has ended
-	why     CloseReason // "" while open
+	bytes   int           // of pending
+	busy    bool          // on the flusher's list, being drained, or waiting for the transport
+	room    chan struct{} // not nil while a stream waits; closed when half the bound is free
+	last    []byte        // sent behind pending, then the transport is closed
+	ended   bool          // last is decided: nothing more may be queued
+	failed  bool          // the transport should say that the application failed
+	done    bool          // the transport has been closed, or has ended
+	why     CloseReason   // "" while open
 }
 
 // Send queues a frame. It never blocks. Frames of one caller arrive in its
@@ -55,15 +56,30 @@ func (c *Conn) queue(f *signalr.Frame, n int, ifIdle bool) bool {
 		c.end(Slow, c.closeText(Slow, ""), true)
 		return false
 	}
-	o.pending = append(o.pending, f)
-	o.bytes += n
-	idle := !o.busy
-	o.busy = true
+	wake := o.put(f, n)
 	o.mu.Unlock()
-	if idle {
+	if wake {
 		c.server.flush.add(c)
 	}
 	return true
+}
+
+// put queues a frame of n bytes. It reports whether the flusher must be told.
+// The caller holds mu.
+func (o *outbox) put(f *signalr.Frame, n int) (wake bool) {
+	o.pending = append(o.pending, f)
+	o.bytes += n
+	wake = !o.busy
+	o.busy = true
+	return wake
+}
+
+// makeRoom tells streams that wait to look again. The caller holds mu.
+func (o *outbox) makeRoom() {
+	if o.room != nil {
+		close(o.room)
+		o.room = nil
+	}
 }
 
 // Close ends the connection for a reason of the application's: the client is
@@ -103,6 +119,7 @@ func (o *outbox) end(why CloseReason, last []byte, failed bool) (wake bool) {
 	if why == Slow {
 		o.pending, o.bytes = nil, 0
 	}
+	o.makeRoom()
 	wake = !o.busy
 	o.busy = true
 	return wake
@@ -176,6 +193,9 @@ func (c *Conn) take(msgs [][]byte) (_ [][]byte, finish bool) {
 		n++
 	}
 	o.bytes -= size
+	if o.bytes <= c.server.o.QueueBytes/2 {
+		o.makeRoom()
+	}
 	switch {
 	case n < len(o.pending):
 		o.pending = slices.Delete(o.pending, 0, n)

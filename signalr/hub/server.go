@@ -2,11 +2,8 @@ package hub
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +22,18 @@ type Method func(ctx context.Context, call *Call) (signalr.Value, error)
 type Options struct {
 	// Methods by name; clients may spell it in any case.
 	Methods map[string]Method
+	// Streams by name: methods that answer with items. A name that is in
+	// Methods, too, is a stream.
+	Streams map[string]Stream
+	// Uploads says how many upload streams a method or stream takes; default
+	// none.
+	Uploads map[string]int
+	// MaxStreams bounds, for each connection, how many streams and methods
+	// with uploads run at a time; default 100.
+	MaxStreams int
+	// UserID names the user of a new connection for [Server.User]; "" is
+	// nobody. Default: no connection has a user.
+	UserID func(c *Conn) string
 	// OnConnected runs behind the handshake and before the first method. An
 	// error closes the connection; the client stays away. ctx ends with the
 	// connection.
@@ -83,7 +92,7 @@ type Stats struct {
 // A Server is one hub. Safe for concurrent use.
 type Server struct {
 	o       Options
-	methods map[string]Method // by lower-case name
+	methods map[string]entry // by lower-case name
 	flush   *flusher
 	// pingFrame is the same for everybody.
 	pingFrame *signalr.Frame
@@ -92,6 +101,8 @@ type Server struct {
 
 	now                           atomic.Uint32 // seconds since the start, by the sweep
 	messages, bytes, calls, pings atomic.Uint64
+
+	names directory
 
 	mu      sync.Mutex
 	conns   []*Conn // Conn.place is the index
@@ -106,20 +117,18 @@ func New(o Options) *Server {
 	o.ClientTimeout = orDefault(o.ClientTimeout, 30*time.Second)
 	o.MaxMessageBytes = orDefault(o.MaxMessageBytes, 32<<10)
 	o.QueueBytes = orDefault(o.QueueBytes, 1<<20)
+	o.MaxStreams = orDefault(o.MaxStreams, 100)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
 		o:       o,
-		methods: make(map[string]Method, len(o.Methods)),
+		methods: entries(&o),
 		closes:  map[CloseReason]uint64{},
 		stop:    make(chan struct{}),
 		flush:   newFlusher(),
 
 		pingFrame: signalr.NewFrame(&signalr.Ping{}),
-	}
-	for name, m := range o.Methods {
-		s.methods[strings.ToLower(name)] = m
 	}
 	s.running.Go(s.sweep)
 	return s
@@ -139,6 +148,7 @@ func (s *Server) Accept(tc *transport.Conn) transport.Receiver {
 	defer s.mu.Unlock()
 	c.place = len(s.conns)
 	s.conns = append(s.conns, c)
+	s.names.add(c)
 	return c
 }
 
@@ -146,6 +156,7 @@ func (s *Server) Accept(tc *transport.Conn) transport.Receiver {
 func (s *Server) forget(c *Conn, why CloseReason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.names.remove(c)
 	last := len(s.conns) - 1
 	s.conns[c.place] = s.conns[last]
 	s.conns[c.place].place = c.place
@@ -262,33 +273,3 @@ func (s *Server) sweep() {
 
 // seconds rounds a duration up to ticks.
 func seconds(d time.Duration) uint32 { return uint32((d + time.Second - 1) / time.Second) }
-
-// An Error is meant for the client: its text is sent whatever DetailedErrors
-// says (the released server's HubException).
-type Error struct{ Text string }
-
-func (e *Error) Error() string { return e.Text }
-
-// errArguments means that an invocation's arguments do not fit its method.
-type errArguments struct{ text string }
-
-func (e *errArguments) Error() string { return e.text }
-
-// errorText is what a client is told of a method's failure.
-func (s *Server) errorText(target string, err error) string {
-	if bad, ok := errors.AsType[*errArguments](err); ok {
-		text := fmt.Sprintf("Failed to invoke '%s' due to an error on the server.", target)
-		if s.o.DetailedErrors {
-			text += " InvalidDataException: " + bad.text
-		}
-		return text
-	}
-	text := fmt.Sprintf("An unexpected error occurred invoking '%s' on the server.", target)
-	if e, ok := errors.AsType[*Error](err); ok {
-		return text + " HubException: " + e.Text
-	}
-	if s.o.DetailedErrors {
-		text += " Error: " + err.Error()
-	}
-	return text
-}

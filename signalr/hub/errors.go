@@ -1,0 +1,45 @@
+package hub
+
+import (
+	"errors"
+	"fmt"
+)
+
+// An Error is meant for the other side: its text is sent whatever
+// DetailedErrors says (the released server's HubException). It is also how
+// the other side's own failures arrive: [Conn.Invoke], [Upload.Next].
+type Error struct{ Text string }
+
+func (e *Error) Error() string { return e.Text }
+
+// ErrEnded means that the connection has ended, or is about to.
+var ErrEnded = errors.New("hub: the connection has ended")
+
+// errArguments means that an invocation's arguments do not fit its method.
+type errArguments struct{ text string }
+
+func (e *errArguments) Error() string { return e.text }
+
+// errorText is what a client is told of a method's failure (the released
+// server's wording).
+func (s *Server) errorText(target string, err error) string {
+	text := fmt.Sprintf("An unexpected error occurred invoking '%s' on the server.", target)
+	if _, bad := errors.AsType[*errArguments](err); bad {
+		text = fmt.Sprintf("Failed to invoke '%s' due to an error on the server.", target)
+	}
+	return s.withDetail(text, err)
+}
+
+// withDetail adds to a text what the client may know of an error.
+func (s *Server) withDetail(text string, err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return text + " HubException: " + e.Text
+	}
+	if !s.o.DetailedErrors {
+		return text
+	}
+	if bad, ok := errors.AsType[*errArguments](err); ok {
+		return text + " InvalidDataException: " + bad.text
+	}
+	return text + " Error: " + err.Error()
+}
