@@ -62,11 +62,7 @@ func stop(n *node.Node, drain time.Duration) error {
 // introduce prints what a test needs to know.
 func (c *serveCmd) introduce(n *node.Node, s streams) error {
 	org, user := randomGUID(), randomGUID()
-	token, err := auth.Sign([]byte(c.JWTSecret), auth.Claims{
-		Names: c.ClaimNames(), Issuer: c.JWTIssuer, Audience: c.JWTAudience,
-		User: user, Org: org, Role: auth.Service,
-		IssuedAt: time.Now(), Expires: time.Now().Add(24 * time.Hour),
-	})
+	token, err := c.Sign(auth.Claims{User: user, Org: org, Role: auth.Service, Expires: time.Now().Add(24 * time.Hour)})
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -17,31 +16,8 @@ type tokenCmd struct {
 	Check tokenCheckCmd `cmd:"" help:"Say whether a token is good, whose it is and what it may hear."`
 }
 
-// tokenKeys are the settings that sign and verify tokens.
-type tokenKeys struct {
-	JWTSecret     string `name:"jwt-secret" placeholder:"TEXT" help:"HS256 secret, at least 32 bytes."`
-	JWTSecretFile string `name:"jwt-secret-file" type:"path" placeholder:"FILE" help:"File that holds it."`
-	JWTIssuer     string `name:"jwt-issuer" placeholder:"TEXT" help:"Claim iss."`
-	JWTAudience   string `name:"jwt-audience" placeholder:"TEXT" help:"Claim aud."`
-	ClaimUser     string `default:"sub" help:"Claim with the user's Guid."`
-	ClaimOrg      string `default:"org" help:"Claim with the organization's Guid."`
-	ClaimRole     string `default:"role" help:"Claim with the role."`
-	ClaimQueues   string `default:"queues" help:"Claim with the Guids of visible queues."`
-	ClaimLists    string `default:"lists" help:"Claim with the Guids of visible call lists."`
-	ClaimUsers    string `default:"users" help:"Claim with the Guids of visible users."`
-}
-
-// config is the same as a node's settings.
-func (k *tokenKeys) config() *node.Config {
-	return &node.Config{
-		JWTSecret: k.JWTSecret, JWTSecretFile: k.JWTSecretFile, JWTIssuer: k.JWTIssuer, JWTAudience: k.JWTAudience,
-		ClaimUser: k.ClaimUser, ClaimOrg: k.ClaimOrg, ClaimRole: k.ClaimRole,
-		ClaimQueues: k.ClaimQueues, ClaimLists: k.ClaimLists, ClaimUsers: k.ClaimUsers,
-	}
-}
-
 type tokenMakeCmd struct {
-	tokenKeys `embed:""`
+	node.Keys `embed:""`
 
 	User        string        `required:"" placeholder:"GUID" help:"The user the token is for."`
 	Org         string        `placeholder:"GUID" help:"The user's organization; every role but platform and admin needs one."`
@@ -54,21 +30,12 @@ type tokenMakeCmd struct {
 
 // Run prints the token.
 func (c *tokenMakeCmd) Run(s streams) error {
-	secrets, err := node.Secrets(c.JWTSecret, c.JWTSecretFile, "jwt-secret")
-	if err != nil {
-		return usage(err)
-	}
-	if len(secrets) == 0 {
-		return usage(errors.New("set --jwt-secret, --jwt-secret-file or RTE_JWT_SECRET: the secret the node knows"))
-	}
 	role, _ := auth.ParseRole(c.Role) // kong has checked it
 	if c.Org == "" && role != auth.Platform && role != auth.Admin {
 		return usage(fmt.Errorf("--org is needed for role %s", role))
 	}
-	claims := auth.Claims{
-		Names: c.config().ClaimNames(), Issuer: c.JWTIssuer, Audience: c.JWTAudience, Role: role,
-		IssuedAt: time.Now(), Expires: time.Now().Add(c.TTL),
-	}
+	claims := auth.Claims{Role: role, Expires: time.Now().Add(c.TTL)}
+	var err error
 	if claims.User, err = event.ParseGUID(c.User); err != nil {
 		return usage(fmt.Errorf("--user: %w", err))
 	}
@@ -90,7 +57,7 @@ func (c *tokenMakeCmd) Run(s streams) error {
 			*l.ids = append(*l.ids, id)
 		}
 	}
-	token, err := auth.Sign(secrets[0], claims)
+	token, err := c.Sign(claims)
 	if err != nil {
 		return usage(err)
 	}
@@ -99,14 +66,14 @@ func (c *tokenMakeCmd) Run(s streams) error {
 }
 
 type tokenCheckCmd struct {
-	tokenKeys `embed:""`
+	node.Keys `embed:""`
 
 	JWT string `arg:"" name:"jwt" help:"The token, or - to read it from standard input."`
 }
 
 // Run prints the verdict; a refused token is exit code 1.
 func (c *tokenCheckCmd) Run(s streams) error {
-	v, err := c.config().Verifier()
+	v, err := c.Verifier()
 	if err != nil {
 		return usage(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"rte/internal/auth"
 	"rte/internal/event"
 )
 
@@ -23,18 +22,7 @@ type Config struct {
 	TLSKey        string `name:"tls-key" type:"path" placeholder:"FILE" help:"Its private key (PEM)."`
 	DataDir       string `default:"./rte-data" type:"path" help:"Folder of the event store."`
 
-	JWTSecret            string `name:"jwt-secret" placeholder:"TEXT" help:"HS256 secret of users' tokens, at least 32 bytes; two, separated by a comma, during a rotation."`
-	JWTSecretFile        string `name:"jwt-secret-file" type:"path" placeholder:"FILE" help:"File that holds --jwt-secret."`
-	ServiceJWTSecret     string `name:"service-jwt-secret" placeholder:"TEXT" help:"HS256 secret of producers' and operators' tokens (default: the users')."`
-	ServiceJWTSecretFile string `name:"service-jwt-secret-file" type:"path" placeholder:"FILE" help:"File that holds --service-jwt-secret."`
-	JWTIssuer            string `name:"jwt-issuer" placeholder:"TEXT" help:"What the claim iss must be (default: not checked)."`
-	JWTAudience          string `name:"jwt-audience" placeholder:"TEXT" help:"What the claim aud must name (default: not checked)."`
-	ClaimUser            string `default:"sub" help:"Claim with the user's Guid."`
-	ClaimOrg             string `default:"org" help:"Claim with the organization's Guid."`
-	ClaimRole            string `default:"role" help:"Claim with the role."`
-	ClaimQueues          string `default:"queues" help:"Claim with the Guids of visible queues."`
-	ClaimLists           string `default:"lists" help:"Claim with the Guids of visible call lists."`
-	ClaimUsers           string `default:"users" help:"Claim with the Guids of visible users."`
+	Keys `embed:""`
 
 	AllowedOrigins []string `placeholder:"ORIGIN" help:"Origins whose pages may connect, such as https://desk.example.com (default: any; bearer tokens carry no cookie risk)."`
 
@@ -83,50 +71,6 @@ func (b *Bytes) UnmarshalText(text []byte) error {
 	}
 	*b = Bytes(n << shift)
 	return nil
-}
-
-// Secrets are the secrets of a flag or of the file that stands for it; a
-// comma separates two.
-func Secrets(text, file, flag string) ([][]byte, error) {
-	if file != "" {
-		if text != "" {
-			return nil, fmt.Errorf("--%s and --%s-file are both set; use one", flag, flag)
-		}
-		b, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("read --%s-file: %w", flag, err)
-		}
-		text = strings.TrimSpace(string(b))
-	}
-	if text == "" {
-		return nil, nil
-	}
-	var list [][]byte
-	for s := range strings.SplitSeq(text, ",") {
-		list = append(list, []byte(s))
-	}
-	return list, nil
-}
-
-// ClaimNames are the claims that the settings name.
-func (c *Config) ClaimNames() auth.ClaimNames {
-	return auth.ClaimNames{User: c.ClaimUser, Org: c.ClaimOrg, Role: c.ClaimRole, Queues: c.ClaimQueues, Lists: c.ClaimLists, Users: c.ClaimUsers}
-}
-
-// Verifier makes the token verifier of the settings.
-func (c *Config) Verifier() (*auth.Verifier, error) {
-	users, err := Secrets(c.JWTSecret, c.JWTSecretFile, "jwt-secret")
-	if err != nil {
-		return nil, err
-	}
-	if len(users) == 0 {
-		return nil, fmt.Errorf("no key for tokens: set --jwt-secret, --jwt-secret-file or RTE_JWT_SECRET (at least %d bytes), or try `rte demo`", auth.MinSecretBytes)
-	}
-	service, err := Secrets(c.ServiceJWTSecret, c.ServiceJWTSecretFile, "service-jwt-secret")
-	if err != nil {
-		return nil, err
-	}
-	return auth.New(auth.Options{Secrets: users, ServiceSecrets: service, Issuer: c.JWTIssuer, Audience: c.JWTAudience, Claims: c.ClaimNames()})
 }
 
 // check finds what is wrong in itself; what only the machine knows shows at

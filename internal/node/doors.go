@@ -114,13 +114,7 @@ func (n *Node) devToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := r.URL.Query()
-	claims := auth.Claims{
-		Names:    n.cfg.ClaimNames(),
-		Issuer:   n.cfg.JWTIssuer,
-		Audience: n.cfg.JWTAudience,
-		IssuedAt: time.Now(),
-		Expires:  time.Now().Add(devTokenLife),
-	}
+	claims := auth.Claims{Expires: time.Now().Add(devTokenLife)}
 	fail := func(text string) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
@@ -157,7 +151,7 @@ func (n *Node) devToken(w http.ResponseWriter, r *http.Request) {
 			*list = append(*list, id)
 		}
 	}
-	token, err := n.sign(claims)
+	token, err := n.cfg.Sign(claims)
 	if err != nil {
 		fail(err.Error())
 		return
@@ -188,17 +182,4 @@ func local(w http.ResponseWriter, r *http.Request) bool {
 	w.Header().Set("Access-Control-Allow-Origin", origin)
 	w.Header().Add("Vary", "Origin")
 	return true
-}
-
-// sign makes a token with the newest of the keys that its role needs.
-func (n *Node) sign(c auth.Claims) (string, error) {
-	text, file, flag := n.cfg.JWTSecret, n.cfg.JWTSecretFile, "jwt-secret"
-	if c.Role >= auth.Service && (n.cfg.ServiceJWTSecret != "" || n.cfg.ServiceJWTSecretFile != "") {
-		text, file, flag = n.cfg.ServiceJWTSecret, n.cfg.ServiceJWTSecretFile, "service-jwt-secret"
-	}
-	secrets, err := Secrets(text, file, flag)
-	if err != nil {
-		return "", err
-	}
-	return auth.Sign(secrets[0], c)
 }
