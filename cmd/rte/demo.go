@@ -60,7 +60,7 @@ func (c *demoCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	simulated := make(chan error, 1)
-	go func() { simulated <- simulate(ctx, centre, n.URL(), cfg.Keys) }()
+	go func() { simulated <- simulate(ctx, s, centre, n.URL(), cfg.Keys) }()
 	<-ctx.Done()
 	if err := <-simulated; !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(s.err, "rte: simulated contact centre:", err)
@@ -157,7 +157,7 @@ func command() string {
 }
 
 // simulate publishes the centre's events through the node's own front door.
-func simulate(ctx context.Context, centre *sim.Centre, url string, keys node.Keys) error {
+func simulate(ctx context.Context, s streams, centre *sim.Centre, url string, keys node.Keys) error {
 	token, err := keys.Sign(auth.Claims{
 		User: event.GUID{15: 1}, Org: centre.Org(), Role: auth.Service,
 		Expires: time.Now().Add(365 * 24 * time.Hour),
@@ -169,9 +169,11 @@ func simulate(ctx context.Context, centre *sim.Centre, url string, keys node.Key
 	return centre.Run(ctx, func(ctx context.Context, batch []sim.Envelope) error {
 		lines := make([][]byte, len(batch))
 		for i := range batch {
-			if lines[i], err = json.Marshal(batch[i]); err != nil {
+			line, err := json.Marshal(batch[i])
+			if err != nil {
 				return err
 			}
+			lines[i] = line
 		}
 		var first error
 		_, err := p.postAll(ctx, lines, func(r postRejection) {
@@ -180,7 +182,7 @@ func simulate(ctx context.Context, centre *sim.Centre, url string, keys node.Key
 			}
 		})
 		if first != nil {
-			fmt.Fprintln(os.Stderr, "rte:", first)
+			fmt.Fprintln(s.err, "rte:", first)
 		}
 		return err
 	})

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,7 +106,7 @@ func explain(w io.Writer, p *auth.Principal) error {
 	stranger := event.GUID{15: 1} // nobody's id
 	var seen []event.Class
 	for _, t := range cat.Events {
-		if contains(seen, t.Class) {
+		if slices.Contains(seen, t.Class) {
 			continue
 		}
 		seen = append(seen, t.Class)
@@ -125,15 +126,6 @@ func explain(w io.Writer, p *auth.Principal) error {
 		}
 	}
 	return nil
-}
-
-func contains(list []event.Class, c event.Class) bool {
-	for _, l := range list {
-		if l == c {
-			return true
-		}
-	}
-	return false
 }
 
 // ids are those of the candidates that the principal may hear.

@@ -106,7 +106,7 @@ const devTokenLife = 12 * time.Hour
 
 // devToken answers like the platform's own REST API: {"WSSEndpoint", "Token"}
 // for the user in the path. The query may name org, role, and any number of
-// queue and list; the organization is Config's (demo) or the zero Guid.
+// queue, list and (visible) user; the organization is Config's (demo) or the zero Guid.
 func (n *Node) devToken(w http.ResponseWriter, r *http.Request) {
 	if !n.cfg.InsecureDev && !local(w, r) {
 		n.log.Warn("developer token refused", "remote", r.RemoteAddr, "reason", "the request is not from a page of this machine")

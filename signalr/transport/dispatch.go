@@ -17,17 +17,17 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, user any, c *C
 	case r.Method == http.MethodGet && isUpgrade(r):
 		id, ok := newTokenID(), true // without an id it is a client that skipped negotiation
 		if token != "" {
-			id, ok = h.find(w, token)
+			id, ok = h.find(w, token, c)
 		}
 		if ok && h.offers(w, WebSockets, c) {
 			h.connectWebSocket(w, r, user, id)
 		}
 	case r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/event-stream"):
-		if id, ok := h.find(w, token); ok && h.offers(w, ServerSentEvents, c) {
+		if id, ok := h.find(w, token, c); ok && h.offers(w, ServerSentEvents, c) {
 			h.connectEventStream(w, r, user, id)
 		}
 	case r.Method == http.MethodGet:
-		id, ok := h.find(w, token)
+		id, ok := h.find(w, token, c)
 		if !ok || !h.offers(w, LongPolling, c) {
 			return
 		}
@@ -37,11 +37,11 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, user any, c *C
 		}
 		h.connectLongPoll(w, r, user, id)
 	case r.Method == http.MethodPost:
-		if _, ok := h.find(w, token); ok {
+		if _, ok := h.find(w, token, c); ok {
 			h.post(w, r, c)
 		}
 	case r.Method == http.MethodDelete:
-		if _, ok := h.find(w, token); ok {
+		if _, ok := h.find(w, token, c); ok {
 			h.terminate(w, c)
 		}
 	default:
@@ -96,8 +96,12 @@ func (h *Handler) terminate(w http.ResponseWriter, c *Conn) {
 }
 
 // find looks a token up for a request that needs an existing connection, and
-// answers the request itself when there is none.
-func (h *Handler) find(w http.ResponseWriter, token string) (id tokenID, ok bool) {
+// answers the request itself when there is none. Where serve has found the
+// connection already, the token has been checked.
+func (h *Handler) find(w http.ResponseWriter, token string, c *Conn) (id tokenID, ok bool) {
+	if c != nil {
+		return c.token, true
+	}
 	if token == "" {
 		answer(w, http.StatusBadRequest, "Connection ID required")
 		return id, false
