@@ -2,7 +2,7 @@
 # longer ones are scripts in tools/. The tools are pinned in tools/go.mod.
 
 TOOL     := go tool -modfile=tools/go.mod
-FUZZTIME ?= 2s
+FUZZTIME ?= 20000x
 SOAKTIME ?= 10m
 SOAKRUNS ?= 20
 VERSION  ?= dev
@@ -42,7 +42,7 @@ lint: ## the linters of .golangci.yml; the first build takes minutes
 race: ## the Go tests, with the race detector
 	@go test -race -timeout 10m ./...
 
-fuzz: ## every fuzz target for FUZZTIME (2s)
+fuzz: ## every fuzz target with FUZZTIME inputs (20000x)
 	@tools/fuzz.sh $(FUZZTIME)
 
 web: ## test and build the pages; fail if the committed ones were old
