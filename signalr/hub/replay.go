@@ -88,6 +88,7 @@ func (r *replay) unwritten() (frames []*signalr.Frame, bytes int) {
 type counts struct {
 	next     int64        // what the next message is counted as
 	awaiting bool         // on a new socket only Sequence counts at first
+	heard    atomic.Bool  // the client has spoken since the handshake, or had its time for that
 	latest   atomic.Int64 // highest that was taken
 	acked    atomic.Int64 // highest that the client was told of
 }
@@ -155,7 +156,7 @@ func (c *Conn) Resumed(tc *transport.Conn) {
 		tc.Hold()
 	}
 	in.mu.Unlock()
-	o.suspended = false
+	o.suspended, o.unheard = false, false
 	var wake bool
 	if o.ended {
 		defer tc.Abort() // it ended while there was no socket
@@ -172,6 +173,27 @@ func (c *Conn) Resumed(tc *transport.Conn) {
 		c.server.flush.add(c)
 	}
 	c.Refreshed() // it has shown its token again
+}
+
+// hear lets go of what waits for the client's first message. JavaScript clients
+// begin to count some time after they have seen the handshake's answer, and send
+// a ping at once when they do. What came earlier, such as behind the answer in
+// one frame, they would not have counted.
+func (c *Conn) hear() {
+	if c.counts.heard.Load() || c.counts.heard.Swap(true) {
+		return
+	}
+	o := &c.out
+	o.mu.Lock()
+	o.unheard = false
+	wake := false
+	if o.full {
+		o.full, wake = false, o.advance()
+	}
+	o.mu.Unlock()
+	if wake {
+		c.server.flush.add(c)
+	}
 }
 
 // acked takes the client's Ack.
@@ -197,6 +219,9 @@ func (c *Conn) acknowledge() {
 	n := c.counts
 	if n == nil {
 		return
+	}
+	if c.server.now.Load()-c.received.Load() > 1 {
+		c.hear() // other clients say nothing until they have something to say
 	}
 	latest := n.latest.Load()
 	if latest <= n.acked.Load() {
