@@ -45,7 +45,9 @@ func plans(url string) []plan {
 		}},
 		{"/quick", quick},
 		{"/parallel", func(_ *site, h *hub.Options, _ *transport.Options) { h.Parallel = 4 }},
-		{"/stateful", func(_ *site, _ *hub.Options, t *transport.Options) { t.StatefulReconnect = true }},
+		{"/stateful", func(_ *site, _ *hub.Options, t *transport.Options) {
+			t.StatefulReconnect, t.DisconnectTimeout = true, 2*time.Second
+		}},
 		{"/tokens", tokens},
 		{"/refresh", refreshing},
 		{"/refusing", func(_ *site, h *hub.Options, _ *transport.Options) {
