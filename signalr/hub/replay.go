@@ -25,6 +25,7 @@ type replay struct {
 	sizes   []int            // of frames, in bytes as sent
 	bytes   int              // of all frames
 	written int              // of frames, those sent on the socket there is
+	known   int64            // the highest that was acknowledged
 }
 
 // first is what the first message that would be sent again is counted as, or
@@ -45,9 +46,16 @@ func (r *replay) add(f *signalr.Frame, n, limit int) bool {
 	return true
 }
 
-// ack forgets what the client has acknowledged.
+// ack takes the client's word that it has messages up to a number.
 func (r *replay) ack(id int64) {
-	n := int(min(max(0, id-r.first()+1), int64(len(r.frames))))
+	r.known = max(r.known, min(id, r.next-1))
+	r.forget()
+}
+
+// forget drops what was acknowledged. What is still to be sent again stays: the
+// client counts on from Sequence, whatever it has told since.
+func (r *replay) forget() {
+	n := min(int(max(0, r.known-r.first()+1)), r.written)
 	for _, size := range r.sizes[:n] {
 		r.bytes -= size
 	}
@@ -55,7 +63,7 @@ func (r *replay) ack(id int64) {
 	if len(r.frames) == 0 {
 		r.frames, r.sizes = nil, nil // an idle connection holds little
 	}
-	r.written = max(0, r.written-n)
+	r.written -= n
 }
 
 // rewind is for a new socket: nothing has been written on it.
@@ -72,6 +80,7 @@ func (r *replay) again(msgs [][]byte, p signalr.Protocol, limit int) (_ [][]byte
 		size += len(b)
 		r.written++
 	}
+	r.forget()
 	return msgs, size
 }
 
