@@ -54,6 +54,9 @@ type Type struct {
 	// id; "" where only the envelope says it.
 	Organization string `json:"organization"`
 
+	// Check is what the doors do with a payload that does not fit.
+	Check Check `json:"check"`
+
 	Fields []Field `json:"fields"`
 
 	Kind Kind   `json:"-"` // place in the catalogue
