@@ -107,6 +107,15 @@ func TestGoldenFiles(t *testing.T) {
 		if d := cmp.Diff(wire, camel); d != "" {
 			t.Errorf("%s: camel against wire (-wire +camel):\n%s", g.file, d)
 		}
+		if g.file == g.typ.Name+".txt" {
+			var example map[string]any
+			if err := json.Unmarshal(g.typ.Example, &example); err != nil {
+				t.Errorf("%s: the catalogue's example: %v", g.typ.Name, err)
+			}
+			if d := cmp.Diff(wire, example); d != "" {
+				t.Errorf("%s: the catalogue's example against wire (-wire +example):\n%s", g.file, d)
+			}
+		}
 		if d := cmp.Diff(wire, onWire(g.typ, pascal)); d != "" {
 			t.Errorf("%s: pascal against wire (-wire +pascal):\n%s", g.file, d)
 		}
