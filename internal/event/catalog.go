@@ -1,6 +1,9 @@
 package event
 
-import _ "embed"
+import (
+	_ "embed"
+	"slices"
+)
 
 // A Catalog is the set of events a node knows. It is immutable and safe for
 // concurrent use.
@@ -64,4 +67,40 @@ func (c *Catalog) Names() []string {
 		names[i] = t.Name
 	}
 	return names
+}
+
+// Only is the part of the catalogue with these events of it and what they
+// need. Kinds count anew.
+func (c *Catalog) Only(events ...*Type) *Catalog {
+	needed := map[string]bool{} // events, types and enums by lower-case name
+	for _, t := range events {
+		needed[t.Key], needed["class "+string(t.Class)] = true, true
+		for i := range t.Fields {
+			t.Fields[i].need(needed)
+		}
+	}
+	n := c.clone()
+	unneeded := func(t *Type) bool { return !needed[t.Key] }
+	n.Events = slices.DeleteFunc(n.Events, unneeded)
+	n.Helpers = slices.DeleteFunc(n.Helpers, unneeded)
+	n.Enums = slices.DeleteFunc(n.Enums, func(e *Enum) bool { return !needed[fold(e.Name)] })
+	n.Classes = slices.DeleteFunc(n.Classes, func(r ClassRule) bool { return !needed["class "+string(r.Class)] })
+	if err := n.link(); err != nil {
+		panic("event: part of a good catalogue: " + err.Error())
+	}
+	return n
+}
+
+// need notes the type and the enum of a field.
+func (f *Field) need(names map[string]bool) {
+	if f.Values != nil {
+		names[fold(f.Values.Name)] = true
+	}
+	if f.Helper == nil {
+		return
+	}
+	names[f.Helper.Key] = true
+	for i := range f.Helper.Fields {
+		f.Helper.Fields[i].need(names)
+	}
 }

@@ -32,6 +32,24 @@ func goodName(what, name string) error {
 	return nil
 }
 
+// reserved are names that the documents made of a catalogue use themselves.
+var reserved = [...]string{
+	"AnyPush", "Answer", "DeveloperToken", "Envelope", "Error", "EventMap", "EventName", "Explanation", "Item", "Notice",
+	"Push", "Rejection", "Result", "Subscription",
+	// Names of the hub's methods stand beside those of events.
+	"MessageReceived", "Subscribe", "Unsubscribe", "UnsubscribeAll", "AvailableSubscriptions", "GetActiveSubscriptions", "EnableNotices",
+}
+
+// taken tells whether a name, in any case, is one of a type, an event, an
+// enum or something reserved: they share one space in TypeScript and in the
+// documents.
+func (m *merger) taken(name string) bool {
+	same := func(other string) bool { return fold(other) == fold(name) }
+	return find(m.Events, name) != nil || find(m.Helpers, name) != nil ||
+		slices.ContainsFunc(m.Enums, func(e *Enum) bool { return same(e.Name) }) ||
+		slices.ContainsFunc(fieldTypes[:], same) || slices.ContainsFunc(reserved[:], same)
+}
+
 func (m *merger) class(text json.RawMessage) (string, error) {
 	var f fileClass
 	if err := strict(text, &f); err != nil {
@@ -60,6 +78,8 @@ func (m *merger) enum(text json.RawMessage) (string, error) {
 	}
 	e := m.findEnum(f.Name)
 	switch {
+	case e == nil && m.taken(f.Name):
+		return f.Name, errors.New("this name is taken by something else")
 	case e == nil:
 		e = &Enum{Name: f.Name, Closed: f.Closed != nil && *f.Closed, Note: f.Note}
 		m.Enums = append(m.Enums, e)
@@ -149,9 +169,8 @@ func (m *merger) typ(list *[]*Type, what string, f *fileType) (*Type, error) {
 		return nil, fmt.Errorf("the catalogue spells it %s", t.Name)
 	case t != nil:
 		return t, nil
-	case slices.ContainsFunc(fieldTypes[:], func(name string) bool { return fold(name) == fold(f.Name) }) ||
-		find(m.Events, f.Name) != nil || find(m.Helpers, f.Name) != nil:
-		return nil, errors.New("this name is taken by a type")
+	case m.taken(f.Name):
+		return nil, errors.New("this name is taken by something else")
 	}
 	t = &Type{Name: f.Name, Added: m.overlay, Summary: f.Summary, Note: f.Note}
 	*list = append(*list, t)
