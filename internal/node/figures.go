@@ -10,7 +10,7 @@ import (
 // closeReasons have a metric from the start, so that a dashboard shows zeros
 // instead of gaps.
 var closeReasons = [...]hub.CloseReason{
-	hub.Goodbye, hub.Lost, hub.Slow, hub.Timeout, hub.Protocol, hub.Draining, hub.Refused, hub.Aborted,
+	hub.Goodbye, hub.Lost, hub.Slow, hub.Timeout, hub.Protocol, hub.Draining, hub.Refused, hub.Aborted, hub.Expired,
 }
 
 // figures hands the rooms' snapshots to ops.
@@ -26,6 +26,8 @@ func (n *Node) figures(add func(ops.Figure)) {
 	one("sent_bytes_total", "Bytes of hub messages handed to transports.", float64(h.Bytes))
 	one("invocations_total", "Hub methods called by clients.", float64(h.Invocations))
 	one("pings_total", "Pings sent to clients.", float64(h.Pings))
+	one("resumptions_total", "Connections that went on with a new socket (stateful reconnect).", float64(h.Resumptions))
+	one("replayed_messages_total", "Hub messages sent again by these.", float64(h.Replayed))
 	for _, why := range closeReasons {
 		labelled("closes_total", "Connections that ended, by reason.", "reason", string(why), float64(h.Closes[why]))
 	}

@@ -146,6 +146,8 @@ func (n *Node) join() {
 		Confirm:        n.confirm,
 		AllowedOrigins: n.cfg.AllowedOrigins,
 		Logger:         n.log,
+
+		StatefulReconnect: true, // for clients that ask for it
 	})
 	n.ingest = ingest.NewHTTP(n.cat, n.publisher, n.bus.Publish, ingest.Options{
 		MaxBodyBytes:  int64(n.cfg.MaxBodyBytes),

@@ -97,7 +97,7 @@ func (c *Conn) Closed(err error) {
 	}
 	why := o.why
 	o.ended, o.done = true, true
-	o.head, o.pending, o.bytes, o.last = nil, nil, 0, nil
+	o.head, o.pending, o.bytes, o.last, o.replay = nil, nil, 0, nil, nil
 	o.makeRoom()
 	o.mu.Unlock()
 	if why == Goodbye {

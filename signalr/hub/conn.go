@@ -2,8 +2,10 @@ package hub
 
 import (
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"rte/signalr"
 	"rte/signalr/transport"
@@ -12,12 +14,16 @@ import (
 // A Conn is one client's connection to the hub. Safe for concurrent use.
 type Conn struct {
 	// static
-	server    *Server
-	transport *transport.Conn
-	place     int // in Server.conns; guarded by Server.mu
+	server *Server
+	place  int // in Server.conns; guarded by Server.mu
 
 	// Value is the application's own: set it in OnConnected.
 	Value any
+
+	// transport is another one after each stateful reconnect. Changed with
+	// both outbox.mu and inbox.mu held, so that what is done under either is
+	// done to the right one.
+	transport atomic.Pointer[transport.Conn]
 
 	// owned by the feeder
 	reader    signalr.Reader
@@ -27,10 +33,13 @@ type Conn struct {
 	received atomic.Uint32                    // second of the last message
 	sent     atomic.Uint32                    // second of the last write
 	born     uint32                           // second of the server's clock
+	expires  atomic.Uint32                    // likewise; 0 is never
 	pinged   atomic.Bool                      // the client pings, so its silence means something
 
 	out outbox
 	in  inbox
+
+	counts *counts // of stateful reconnect, set by the feeder before anything is counted; nil without
 
 	more atomic.Pointer[extras] // nil until needed
 }
@@ -42,7 +51,7 @@ type inbox struct {
 	ctx     context.Context
 	cancel  context.CancelFunc // of the connection's life; nil until something has run
 	holds   int32              // who keeps the transport from feeding: queue and full uploads
-	running bool               // a goroutine works through queue
+	running int                // goroutines that work through queue
 	held    bool               // queue is long; it is one of holds
 	over    bool               // the connection has ended: only what disconnects runs
 	stage   stage
@@ -72,13 +81,14 @@ const inboxLimit = 16
 const waitingLimit = 16 * inboxLimit
 
 // ID is the connection's public id.
-func (c *Conn) ID() string { return c.transport.ID() }
+func (c *Conn) ID() string { return c.Transport().ID() }
 
-// User is what the transport's Authenticate returned for this client.
-func (c *Conn) User() any { return c.transport.User() }
+// User is what the transport's Authenticate returned for this client, for the
+// newest token that it has shown.
+func (c *Conn) User() any { return c.Transport().User() }
 
-// Transport is the connection below.
-func (c *Conn) Transport() *transport.Conn { return c.transport }
+// Transport is the connection below; another one after a stateful reconnect.
+func (c *Conn) Transport() *transport.Conn { return c.transport.Load() }
 
 // ProtocolName is "json" or "messagepack"; "" before the handshake.
 func (c *Conn) ProtocolName() string {
@@ -110,9 +120,14 @@ func (c *Conn) tick(now uint32) {
 		}
 		return
 	}
-	if c.transport.Transport() == transport.LongPolling {
-		return // polls are its sign of life, both ways
+	if e := c.expires.Load(); e != 0 && now >= e {
+		c.end(Expired, c.server.o.CloseTexts[Expired], true)
+		return
 	}
+	if c.Transport().Transport() == transport.LongPolling || c.away() {
+		return // polls are its sign of life, both ways; or there is nobody to hear
+	}
+	c.acknowledge()
 	silent := func() bool { return now-c.received.Load() > seconds(o.ClientTimeout) }
 	// Asked again behind isHeld: the end of a hold counts as a message.
 	if c.pinged.Load() && silent() && !c.isHeld() && silent() {
@@ -124,10 +139,36 @@ func (c *Conn) tick(now uint32) {
 	}
 }
 
-// ping queues a ping if nothing else is on its way.
+// ping sends a ping if nothing else is on its way.
 func (c *Conn) ping() {
 	b, err := c.server.pingFrame.Bytes(*c.protocol.Load())
-	if err == nil && c.queue(c.server.pingFrame, len(b), true) {
+	if err == nil && c.urge(b, true) {
 		c.server.pings.Add(1)
 	}
+}
+
+// Refreshed takes note of a new token (transport.Refresher).
+func (c *Conn) Refreshed() {
+	c.expire()
+	if on := c.server.o.OnRefreshed; on != nil {
+		c.enqueue(func(ctx context.Context) {
+			c.run(ctx, func(context.Context, *Call) (signalr.Value, error) { //nolint:errcheck // it has none
+				on(c)
+				return nil, nil
+			}, nil)
+		})
+	}
+}
+
+// expire finds out when the client's token ends.
+func (c *Conn) expire() {
+	if c.server.o.Expires == nil {
+		return
+	}
+	at := uint32(0)
+	if t := c.server.o.Expires(c.User()); !t.IsZero() {
+		left := min(max(0, time.Until(t)), math.MaxInt32*time.Second)
+		at = max(1, c.server.now.Load()+seconds(left))
+	}
+	c.expires.Store(at)
 }

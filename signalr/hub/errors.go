@@ -15,6 +15,10 @@ func (e *Error) Error() string { return e.Text }
 // ErrEnded means that the connection has ended, or is about to.
 var ErrEnded = errors.New("hub: the connection has ended")
 
+// ErrUnauthorized is for methods and streams to return: their user may not call
+// them. The client is told so in the released server's words.
+var ErrUnauthorized = errors.New("hub: the user may not call this method")
+
 // errArguments means that an invocation's arguments do not fit its method.
 type errArguments struct{ text string }
 
@@ -23,6 +27,9 @@ func (e *errArguments) Error() string { return e.text }
 // errorText is what a client is told of a method's failure (the released
 // server's wording).
 func (s *Server) errorText(target string, err error) string {
+	if errors.Is(err, ErrUnauthorized) {
+		return fmt.Sprintf("Failed to invoke '%s' because user is unauthorized", target)
+	}
 	text := fmt.Sprintf("An unexpected error occurred invoking '%s' on the server.", target)
 	if _, bad := errors.AsType[*errArguments](err); bad {
 		text = fmt.Sprintf("Failed to invoke '%s' due to an error on the server.", target)

@@ -12,6 +12,9 @@ import (
 // errEnded stops the feeder: the connection is being closed.
 var errEnded = errors.New("hub: the connection is being closed")
 
+// errSequence means that the client goes on behind messages that never came.
+var errSequence = errors.New("hub: messages of the client's are missing")
+
 // Feed takes bytes from the client (transport.Receiver).
 func (c *Conn) Feed(p []byte) error {
 	if c.ending() {
@@ -32,6 +35,8 @@ func (c *Conn) Feed(p []byte) error {
 	switch {
 	case err == nil || errors.Is(err, errEnded):
 		return err
+	case errors.Is(err, errSequence):
+		c.end(Protocol, c.closeText(Protocol, "InvalidOperationException: Sequence ID greater than amount of messages we've received."), true)
 	case errors.Is(err, signalr.ErrTooLarge):
 		c.end(Protocol, c.closeText(Protocol, fmt.Sprintf("InvalidDataException: The maximum message size of %dB was exceeded. The message size can be configured in AddHubOptions.", max)), true)
 	default:
@@ -75,16 +80,17 @@ func (c *Conn) shake(p []byte) (rest []byte, done bool) {
 	case request.Version > maxProtocolVersion: // any older one is taken, as the released server does
 		c.refuse(fmt.Sprintf("The server does not support version %d of the '%s' protocol.", request.Version, request.Protocol))
 		return nil, false
-	case protocol.Binary() && c.transport.Transport() == transport.ServerSentEvents:
+	case protocol.Binary() && c.Transport().Transport() == transport.ServerSentEvents:
 		c.refuse(fmt.Sprintf("Cannot use the '%s' protocol on the current transport. The transport does not support 'Binary' transfer format.", request.Protocol))
 		return nil, false
 	}
+	c.retain(request.Version)
 	return p[taken:], c.welcome(protocol)
 }
 
-// maxProtocolVersion is the newest version of both protocols; version 2
-// brought stateful reconnect.
-const maxProtocolVersion = 2
+// maxProtocolVersion is the newest version of both protocols; it brought
+// stateful reconnect.
+const maxProtocolVersion, statefulVersion = 2, 2
 
 func protocolNamed(name string) signalr.Protocol {
 	for _, p := range [...]signalr.Protocol{signalr.JSON{}, signalr.MessagePack{}} {
@@ -108,6 +114,9 @@ func (c *Conn) welcome(p signalr.Protocol) bool {
 		return false
 	}
 	o.head = signalr.AppendHandshakeResponse(nil, "")
+	if c.counts != nil {
+		o.replay = &replay{next: 1}
+	}
 	o.busy = true
 	c.protocol.Store(&p)
 	o.mu.Unlock()
@@ -137,6 +146,11 @@ func (c *Conn) record(b []byte) error {
 		return err
 	}
 	c.received.Store(c.server.now.Load())
+	if c.counts != nil {
+		if fresh, err := c.counts.take(m); !fresh {
+			return err
+		}
+	}
 	switch m := m.(type) {
 	case *signalr.Invocation:
 		c.server.calls.Add(1)
@@ -149,6 +163,8 @@ func (c *Conn) record(b []byte) error {
 		c.cancelStream(m.ID)
 	case *signalr.Ping:
 		c.pinged.Store(true)
+	case *signalr.Ack:
+		c.acked(m.ID)
 	case *signalr.Close:
 		c.end(Goodbye, "", true)
 		return errEnded

@@ -41,6 +41,7 @@ func (c *Conn) release() {
 	}
 	in.queue = ordered
 	c.adjustLocked()
+	c.startLocked()
 }
 
 // enqueue adds an ordered task and sees to it that somebody runs it.
@@ -106,7 +107,7 @@ func (c *Conn) adjustLocked() {
 func (c *Conn) holdLocked() {
 	c.in.holds++
 	if c.in.holds == 1 {
-		c.transport.Hold()
+		c.Transport().Hold()
 	}
 }
 
@@ -118,7 +119,7 @@ func (c *Conn) resumeLocked() {
 	c.in.holds--
 	if c.in.holds == 0 {
 		c.received.Store(c.server.now.Load()) // what it sent meanwhile could not be heard
-		c.transport.Resume()
+		c.Transport().Resume()
 	}
 }
 
@@ -128,27 +129,35 @@ func (c *Conn) isHeld() bool {
 	return c.in.holds > 0
 }
 
-// startLocked runs the queue on a goroutine of its own, so that the feeder's
-// stack stays small.
+// startLocked runs the queue on goroutines of its own, so that the feeder's
+// stack stays small: on as many as Options.Parallel says, but OnConnected and
+// OnDisconnected run alone.
 func (c *Conn) startLocked() {
 	in := &c.in
-	if in.running {
-		return
+	limit := 1
+	if in.stage == connected && !in.over {
+		limit = c.server.o.Parallel
 	}
-	in.running = true
-	if in.cancel == nil {
-		in.ctx, in.cancel = context.WithCancel(context.Background())
+	for left := len(in.queue); left > 0 && in.running < limit; left-- {
+		in.running++
+		if in.cancel == nil {
+			in.ctx, in.cancel = context.WithCancel(context.Background())
+		}
+		c.server.running.Go(c.work)
 	}
-	c.server.running.Go(c.work)
 }
 
-// work runs tasks in order until none is left.
+// work runs tasks in order until none is left. What disconnects is left to the
+// last worker.
 func (c *Conn) work() {
 	in := &c.in
 	for {
 		in.mu.Lock()
-		if len(in.queue) == 0 {
-			in.queue, in.running = nil, false
+		if len(in.queue) == 0 || in.over && in.running > 1 {
+			in.running--
+			if len(in.queue) == 0 {
+				in.queue = nil
+			}
 			in.mu.Unlock()
 			return
 		}

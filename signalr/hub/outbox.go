@@ -7,19 +7,27 @@ import (
 	"rte/signalr"
 )
 
-// An outbox is what waits for the client.
+// An outbox is what waits for the client. It is busy while something is to be
+// done: then it is on the flusher's list, or a worker drains it, or it waits
+// for a go-ahead (the transport has room again, the client has acknowledged, or
+// has come back).
 type outbox struct {
-	mu      sync.Mutex
-	head    []byte // the handshake's answer, sent before pending
-	pending []*signalr.Frame
-	bytes   int           // of pending
-	busy    bool          // on the flusher's list, being drained, or waiting for the transport
-	room    chan struct{} // not nil while a stream waits; closed when half the bound is free
-	last    []byte        // sent behind pending, then the transport is closed
-	ended   bool          // last is decided: nothing more may be queued
-	failed  bool          // the transport should say that the application failed
-	done    bool          // the transport has been closed, or has ended
-	why     CloseReason   // "" while open
+	mu        sync.Mutex
+	head      []byte // whole messages that go first and are not counted; perhaps shared
+	pending   []*signalr.Frame
+	bytes     int // of pending
+	busy      bool
+	waiting   bool          // busy, for a go-ahead
+	ahead     bool          // a go-ahead has come before anybody waited for it
+	suspended bool          // the transport has lost its socket; the client may come back
+	full      bool          // pending waits for acknowledgements
+	room      chan struct{} // not nil while a stream waits; closed when half the bound is free
+	last      []byte        // sent behind pending, then the transport is closed
+	ended     bool          // last is decided: nothing more may be queued
+	failed    bool          // the transport should say that the application failed
+	done      bool          // the transport has been closed, or has ended
+	why       CloseReason   // "" while open
+	replay    *replay       // nil without stateful reconnect
 }
 
 // Send queues a frame. It never blocks. Frames of one caller arrive in its
@@ -37,17 +45,17 @@ func (c *Conn) Send(f *signalr.Frame) {
 		c.end(Aborted, c.closeText(Aborted, ""), true)
 		return
 	}
-	if c.queue(f, len(b), false) {
+	if c.queue(f, len(b)) {
 		c.server.messages.Add(1)
 	}
 }
 
-// queue puts a frame of n bytes behind what waits; ifIdle only when nothing
-// does. It reports whether the frame was taken.
-func (c *Conn) queue(f *signalr.Frame, n int, ifIdle bool) bool {
+// queue puts a frame of n bytes behind what waits. It reports whether the frame
+// was taken.
+func (c *Conn) queue(f *signalr.Frame, n int) bool {
 	o := &c.out
 	o.mu.Lock()
-	if o.ended || ifIdle && o.busy {
+	if o.ended {
 		o.mu.Unlock()
 		return false
 	}
@@ -69,9 +77,41 @@ func (c *Conn) queue(f *signalr.Frame, n int, ifIdle bool) bool {
 func (o *outbox) put(f *signalr.Frame, n int) (wake bool) {
 	o.pending = append(o.pending, f)
 	o.bytes += n
+	return o.start()
+}
+
+// start makes the outbox busy. It reports whether it was not. The caller holds
+// mu.
+func (o *outbox) start() (wake bool) {
 	wake = !o.busy
 	o.busy = true
 	return wake
+}
+
+// urge sends a whole message, which may be shared, before all that waits; it is
+// not counted. ifIdle sends it only when nothing else is on its way. It reports
+// whether the message was taken.
+func (c *Conn) urge(b []byte, ifIdle bool) bool {
+	o := &c.out
+	o.mu.Lock()
+	if o.ended || ifIdle && o.busy {
+		o.mu.Unlock()
+		return false
+	}
+	if o.head == nil {
+		o.head = b
+	} else {
+		o.head = append(slices.Clip(o.head), b...)
+	}
+	wake := o.start()
+	if o.full { // that does not hold for this
+		o.full, wake = false, o.advance()
+	}
+	o.mu.Unlock()
+	if wake {
+		c.server.flush.add(c)
+	}
+	return true
 }
 
 // makeRoom tells streams that wait to look again. The caller holds mu.
@@ -116,12 +156,20 @@ func (o *outbox) end(why CloseReason, last []byte, failed bool) (wake bool) {
 		return false
 	}
 	o.ended, o.last, o.why, o.failed = true, last, why, failed
-	if why == Slow {
+	if o.replay != nil { // nothing is counted any more, so nothing waits for the client
+		again, n := o.replay.unwritten()
+		o.pending, o.bytes = slices.Concat(again, o.pending), o.bytes+n
+	}
+	held := o.suspended || o.full
+	o.replay, o.full = nil, false
+	if why == Slow || o.suspended {
 		o.pending, o.bytes = nil, 0
 	}
 	o.makeRoom()
-	wake = !o.busy
-	o.busy = true
+	wake = o.start()
+	if held {
+		wake = o.advance() || wake
+	}
 	return wake
 }
 
@@ -130,91 +178,4 @@ func (c *Conn) ending() bool {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	return c.out.ended
-}
-
-// Writable goes on draining (transport.Receiver).
-func (c *Conn) Writable() { c.server.flush.add(c) }
-
-// turns is how many batches of one connection are written before others get
-// their turn.
-const turns = 4
-
-// drain writes what is pending until nothing is left, the transport is full,
-// or it is others' turn. msgs is the worker's own, given back for its memory.
-func (c *Conn) drain(msgs [][]byte) [][]byte {
-	for range turns {
-		var finish bool
-		if msgs, finish = c.take(msgs[:0]); finish {
-			c.transport.Close(c.out.failed)
-		}
-		if len(msgs) == 0 {
-			return msgs
-		}
-		size := 0
-		for _, m := range msgs {
-			size += len(m)
-		}
-		binary := false
-		if p := c.protocol.Load(); p != nil {
-			binary = (*p).Binary()
-		}
-		ready := c.transport.Send(msgs, binary)
-		clear(msgs)
-		c.server.bytes.Add(uint64(size))
-		c.sent.Store(c.server.now.Load())
-		if !ready {
-			return msgs // still busy: Writable follows
-		}
-	}
-	c.server.flush.add(c)
-	return msgs
-}
-
-// take moves pending messages to msgs, up to batchBytes. With nothing left the
-// connection is no longer busy, unless it is time to finish: to close the
-// transport, after which nothing will be queued any more.
-func (c *Conn) take(msgs [][]byte) (_ [][]byte, finish bool) {
-	o := &c.out
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.head != nil {
-		msgs = append(msgs, o.head)
-		o.head = nil
-	}
-	size, n := 0, 0
-	p := c.protocol.Load()
-	for _, f := range o.pending {
-		b, err := f.Bytes(*p) // encoded when it was queued
-		if err != nil || n > 0 && size+len(b) > batchBytes {
-			break
-		}
-		size += len(b)
-		msgs = append(msgs, b)
-		n++
-	}
-	o.bytes -= size
-	if o.bytes <= c.server.o.QueueBytes/2 {
-		o.makeRoom()
-	}
-	switch {
-	case n < len(o.pending):
-		o.pending = slices.Delete(o.pending, 0, n)
-		return msgs, false
-	case cap(o.pending) > 16:
-		o.pending = nil // an idle connection holds little
-	default:
-		clear(o.pending)
-		o.pending = o.pending[:0]
-	}
-	if o.last != nil {
-		msgs = append(msgs, o.last)
-		o.last = nil
-	}
-	if len(msgs) > 0 {
-		return msgs, false
-	}
-	finish = o.ended && !o.done
-	o.done = o.ended
-	o.busy = finish
-	return msgs, finish
 }

@@ -41,7 +41,17 @@ type Options struct {
 	// OnDisconnected runs once behind everything else of a connection whose
 	// OnConnected ran. err is nil if the client said goodbye.
 	OnDisconnected func(c *Conn, err error)
+	// OnRefreshed runs when the client has shown a new token: [Conn.User] has
+	// changed. It runs in the order of the connection's calls.
+	OnRefreshed func(c *Conn)
 
+	// Parallel is how many calls of one connection run at a time; default 1.
+	// With more, their order is not kept.
+	Parallel int
+	// Expires says when a user's token ends; the connection is closed then
+	// ([Expired]), and the client may come back. The zero time is never.
+	// Default: connections outlive tokens.
+	Expires          func(user any) time.Time
 	HandshakeTimeout time.Duration // for the first message; default 15 s
 	KeepAlive        time.Duration // a ping is sent after this long without any other message; default 15 s
 	// ClientTimeout is how long a client that has pinged may then be silent;
@@ -54,6 +64,10 @@ type Options struct {
 	// QueueBytes bounds what may wait for a client, in bytes as sent;
 	// default 1 MiB. Over it the connection is closed ([Slow]).
 	QueueBytes int
+	// ReplayBytes bounds what has been sent on a connection with stateful
+	// reconnect and not been acknowledged; default QueueBytes. Over it
+	// messages wait in the queue.
+	ReplayBytes int
 	// CloseTexts replaces the error text of the Close message for reasons of
 	// this server's own.
 	CloseTexts map[CloseReason]string
@@ -77,6 +91,7 @@ const (
 	Draining CloseReason = "draining" // the server goes
 	Refused  CloseReason = "refused"  // no handshake, or OnConnected failed
 	Aborted  CloseReason = "aborted"  // the application wanted it
+	Expired  CloseReason = "expired"  // the client's token has ended (Options.Expires)
 )
 
 // Stats is a snapshot of a server's counters since its start.
@@ -86,6 +101,8 @@ type Stats struct {
 	Bytes       uint64                 // of all messages handed to transports
 	Invocations uint64                 // received
 	Pings       uint64                 // sent
+	Resumptions uint64                 // stateful reconnects
+	Replayed    uint64                 // messages sent again by them
 	Closes      map[CloseReason]uint64 // ended connections
 }
 
@@ -101,6 +118,7 @@ type Server struct {
 
 	now                           atomic.Uint32 // seconds since the start, by the sweep
 	messages, bytes, calls, pings atomic.Uint64
+	resumptions, replayed         atomic.Uint64
 
 	names directory
 
@@ -117,7 +135,9 @@ func New(o Options) *Server {
 	o.ClientTimeout = orDefault(o.ClientTimeout, 30*time.Second)
 	o.MaxMessageBytes = orDefault(o.MaxMessageBytes, 32<<10)
 	o.QueueBytes = orDefault(o.QueueBytes, 1<<20)
+	o.ReplayBytes = orDefault(o.ReplayBytes, o.QueueBytes)
 	o.MaxStreams = orDefault(o.MaxStreams, 100)
+	o.Parallel = orDefault(o.Parallel, 1)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -143,7 +163,9 @@ func orDefault[T int | time.Duration](v, def T) T {
 
 // Accept takes a new connection: it is what [transport.NewHandler] wants.
 func (s *Server) Accept(tc *transport.Conn) transport.Receiver {
-	c := &Conn{server: s, transport: tc, born: s.now.Load()}
+	c := &Conn{server: s, born: s.now.Load()}
+	c.transport.Store(tc)
+	c.expire()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.place = len(s.conns)
@@ -175,6 +197,8 @@ func (s *Server) Stats() Stats {
 		Bytes:       s.bytes.Load(),
 		Invocations: s.calls.Load(),
 		Pings:       s.pings.Load(),
+		Resumptions: s.resumptions.Load(),
+		Replayed:    s.replayed.Load(),
 		Closes:      maps.Clone(s.closes),
 	}
 }

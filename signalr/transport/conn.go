@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 )
 
 // A Receiver is the upper end of a connection: a hub's connection, or a test.
@@ -55,17 +56,38 @@ var (
 	ErrAborted = errors.New("transport: aborted")
 )
 
+// A Resumer is a [Receiver] whose connection may outlive its socket (stateful
+// reconnect): the client comes back with a new one and goes on where it was.
+type Resumer interface {
+	Receiver
+	// Suspended is called when the socket of a connection that is retained
+	// ([Conn.Retain]) was lost. Until Resumed or Closed nothing is fed, and
+	// what is sent goes nowhere. It reports whether the connection is still
+	// wanted; if not, Closed follows at once.
+	Suspended() (wanted bool)
+	// Resumed is called when the client has come back. conn is the same
+	// connection on its new socket and takes the place of the one before.
+	// Nothing is fed until the call has returned, and what is fed then begins
+	// with a whole message.
+	Resumed(conn *Conn)
+}
+
+// A Refresher is a [Receiver] that wants to know when the connection's user has
+// shown a new token (Options.Refresh), which [Conn.User] then returns.
+type Refresher interface{ Refreshed() }
+
 // A Conn is one connection. Its methods are safe for concurrent use and none
 // of them blocks.
 type Conn struct {
 	id        string // public id
 	token     tokenID
-	user      any
+	user      atomic.Pointer[any]
 	remote    string
 	query     url.Values // of the request that made it, without the token; nil if empty
 	transport Transport
-	link      link // known before the receiver is
-	joined    bool // link and receiver are known; guarded by Handler.mu
+	outlives  *resumption // what may outlive the socket; nil unless negotiated
+	link      link        // known before the receiver is
+	joined    bool        // link and receiver are known; guarded by Handler.mu
 }
 
 // link is what the transports have in common.
@@ -75,19 +97,22 @@ type link interface {
 	resume()
 	close(failed bool)
 	abort()
+	upper() Receiver
 }
 
 // newConn is the connection that a request asks for.
 func newConn(r *http.Request, user any, id tokenID, t Transport) *Conn {
-	return &Conn{id: id.public(), token: id, user: user, remote: r.RemoteAddr, query: keepQuery(r), transport: t}
+	c := &Conn{id: id.public(), token: id, remote: r.RemoteAddr, query: keepQuery(r), transport: t}
+	c.user.Store(&user)
+	return c
 }
 
 // ID is the connection's public id. It is not a secret.
 func (c *Conn) ID() string { return c.id }
 
 // User is what Options.Authenticate returned for the request that made the
-// connection.
-func (c *Conn) User() any { return c.user }
+// connection, or for the last one that refreshed it.
+func (c *Conn) User() any { return *c.user.Load() }
 
 // RemoteAddr is the client's network address as net/http saw it.
 func (c *Conn) RemoteAddr() string { return c.remote }
@@ -115,10 +140,29 @@ func (c *Conn) Resume() { c.link.resume() }
 // Close ends the connection in the transport's own way, behind what has been
 // sent: a WebSocket closes with status 1000, or 1011 if the application
 // failed, and waits some seconds for the client's answer.
-func (c *Conn) Close(failed bool) { c.link.close(failed) }
+func (c *Conn) Close(failed bool) {
+	c.link.close(failed)
+	if c.outlives != nil {
+		c.outlives.discard()
+	}
+}
 
 // Abort ends the connection at once.
-func (c *Conn) Abort() { c.link.abort() }
+func (c *Conn) Abort() {
+	c.link.abort()
+	if c.outlives != nil {
+		c.outlives.discard()
+	}
+}
+
+// Resumable reports whether client and server have agreed on stateful
+// reconnect. The receiver is then a [Resumer].
+func (c *Conn) Resumable() bool { return c.outlives != nil }
+
+// Retain lets a resumable connection outlive its socket from now on. Until
+// then, as the handshake may still switch it off, the end of the socket is the
+// end of the connection.
+func (c *Conn) Retain() { c.outlives.retain() }
 
 // keepQuery is the part of a query that the application may want to see.
 func keepQuery(r *http.Request) url.Values {

@@ -15,19 +15,23 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, user any, c *C
 	token, _ := queryValue(r, "id")
 	switch {
 	case r.Method == http.MethodGet && isUpgrade(r):
-		id, ok := newTokenID(), true // without an id it is a client that skipped negotiation
+		t, ok := connToken{id: newTokenID()}, true // without an id it is a client that skipped negotiation
 		if token != "" {
-			id, ok = h.find(w, token, c)
+			t, ok = h.find(w, token, c)
 		}
-		if ok && h.offers(w, WebSockets, c) {
-			h.connectWebSocket(w, r, user, id)
+		switch {
+		case !ok || !h.offers(w, WebSockets, c):
+		case c != nil:
+			h.resumeWebSocket(w, r, user, c)
+		default:
+			h.connectWebSocket(w, r, user, t)
 		}
 	case r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/event-stream"):
-		if id, ok := h.find(w, token, c); ok && h.offers(w, ServerSentEvents, c) {
-			h.connectEventStream(w, r, user, id)
+		if t, ok := h.find(w, token, c); ok && h.offers(w, ServerSentEvents, c) {
+			h.connectEventStream(w, r, user, t.id)
 		}
 	case r.Method == http.MethodGet:
-		id, ok := h.find(w, token, c)
+		t, ok := h.find(w, token, c)
 		if !ok || !h.offers(w, LongPolling, c) {
 			return
 		}
@@ -35,7 +39,7 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, user any, c *C
 			c.link.(*longPoll).poll(w, r)
 			return
 		}
-		h.connectLongPoll(w, r, user, id)
+		h.connectLongPoll(w, r, user, t.id)
 	case r.Method == http.MethodPost:
 		if _, ok := h.find(w, token, c); ok {
 			h.post(w, r, c)
@@ -98,25 +102,25 @@ func (h *Handler) terminate(w http.ResponseWriter, c *Conn) {
 // find looks a token up for a request that needs an existing connection, and
 // answers the request itself when there is none. Where serve has found the
 // connection already, the token has been checked.
-func (h *Handler) find(w http.ResponseWriter, token string, c *Conn) (id tokenID, ok bool) {
+func (h *Handler) find(w http.ResponseWriter, token string, c *Conn) (t connToken, ok bool) {
 	if c != nil {
-		return c.token, true
+		return connToken{id: c.token}, true
 	}
 	if token == "" {
 		answer(w, http.StatusBadRequest, "Connection ID required")
-		return id, false
+		return t, false
 	}
-	id, age, ok := openToken(h.o.Secret, token, time.Now())
+	t, ok = openToken(h.o.Secret, token, time.Now())
 	if ok {
 		h.mu.Lock()
-		_, over := h.spent[id]
-		ok = !over && (h.conns[id] != nil || age <= h.o.ConnectTimeout)
+		_, over := h.spent[t.id]
+		ok = !over && (h.conns[t.id] != nil || t.age <= h.o.ConnectTimeout)
 		h.mu.Unlock()
 	}
 	if !ok {
 		answer(w, http.StatusNotFound, noConnection)
 	}
-	return id, ok
+	return t, ok
 }
 
 // noConnection is the released server's answer to a token it does not know.

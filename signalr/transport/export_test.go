@@ -26,12 +26,13 @@ func (r *FrameReader) Held() int { return cap(r.f.control) }
 
 // SignToken makes a token of an id.
 func SignToken(secret []byte, id [16]byte, issued time.Time) string {
-	return signToken(secret, id, issued)
+	return signToken(secret, id, 0, issued)
 }
 
 // OpenToken checks a token.
 func OpenToken(secret []byte, token string, now time.Time) (id [16]byte, age time.Duration, ok bool) {
-	return openToken(secret, token, now)
+	t, ok := openToken(secret, token, now)
+	return t.id, t.age, ok
 }
 
 // NegotiateVersion reads the version of a request.

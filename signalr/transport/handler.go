@@ -45,14 +45,38 @@ type Options struct {
 	// CloseTimeout is how long the client's answer to a WebSocket close is
 	// waited for. Default 5 s.
 	CloseTimeout time.Duration
-	// DisconnectTimeout is how long a long-polling client may not poll.
-	// Default 15 s.
+	// DisconnectTimeout is how long a long-polling client may not poll, and
+	// how long a resumable connection may be without a socket. Default 15 s.
 	DisconnectTimeout time.Duration
 	// PollTimeout is how long a poll waits for something to send. Default
 	// 90 s; clients give up after 100 s.
 	PollTimeout time.Duration
+	// StatefulReconnect grants it to clients that ask for it: over WebSockets
+	// their connections outlive a lost socket. All receivers must be
+	// [Resumer]s then.
+	StatefulReconnect bool
+	// Place may send a client that negotiates elsewhere, or refuse it. The
+	// zero Redirect keeps it here. The text of an error is told to the client,
+	// in an answer with status 200, unless it is a [*Refusal]. Default: all
+	// stay.
+	Place func(r *http.Request, user any) (Redirect, error)
+	// Refresh lets clients show a new token for an open connection, by POST
+	// on "/refresh" below the hub's path. Set Confirm with it: without, only
+	// an equal user is taken for the same.
+	Refresh bool
+	// Lifetime is for how long the token still holds that Authenticate made
+	// user of; clients are told with Refresh. 0 is not told. Default 0.
+	Lifetime func(user any) time.Duration
 	// Logger gets debug lines about refused requests; default none.
 	Logger *slog.Logger
+}
+
+// A Redirect is another hub that a client shall negotiate with.
+type Redirect struct {
+	URL string // of the hub, without "/negotiate"; "": none
+	// AccessToken takes the place of the client's own token from then on;
+	// "" leaves that.
+	AccessToken string
 }
 
 // A Refusal is an error of Options.Authenticate with a status of its own.
@@ -71,8 +95,8 @@ type Stats struct {
 	Accepted     uint64 // connections made
 }
 
-// A Handler serves one hub's path and "/negotiate" below it. Mount it with
-// [Mount]. Safe for concurrent use.
+// A Handler serves one hub's path, and "/negotiate" and "/refresh" below it.
+// Mount it with [Mount]. Safe for concurrent use.
 type Handler struct {
 	accept func(*Conn) Receiver
 	o      Options
@@ -133,6 +157,8 @@ func Mount(path string, h *Handler, next http.Handler) http.Handler {
 			h.serve(w, r, h.connect)
 		case "/negotiate", "/negotiate/":
 			h.serve(w, r, h.negotiate)
+		case "/refresh", "/refresh/":
+			h.refresh(w, r)
 		default:
 			next.ServeHTTP(w, r)
 		}
@@ -142,17 +168,10 @@ func Mount(path string, h *Handler, next http.Handler) http.Handler {
 // serve does what is common to every request: origin, preflight, identity. A
 // request of an open connection is its user's business; c is that connection.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, act func(w http.ResponseWriter, r *http.Request, user any, c *Conn)) {
-	if !h.allowOrigin(w, r) {
-		h.refused.Add(1)
-		h.o.Logger.Debug("request refused", "reason", "origin")
-		w.WriteHeader(http.StatusForbidden)
+	if !h.admit(w, r) {
 		return
 	}
-	if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
-		preflight(w, r)
-		return
-	}
-	c := h.connOf(r)
+	_, c := h.connOf(r)
 	user, err := h.identify(r, c)
 	if err != nil {
 		h.refuse(w, err)
@@ -161,36 +180,69 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, act func(w http.
 	act(w, r, user, c)
 }
 
-// connOf is the open connection that a request names, or nil.
-func (h *Handler) connOf(r *http.Request) *Conn {
-	token, _ := queryValue(r, "id")
-	id, _, ok := openToken(h.o.Secret, token, time.Now())
+// admit looks at the origin and answers preflights. It reports whether the
+// request is still to be answered.
+func (h *Handler) admit(w http.ResponseWriter, r *http.Request) bool {
+	if !h.allowOrigin(w, r) {
+		h.refused.Add(1)
+		h.o.Logger.Debug("request refused", "reason", "origin")
+		w.WriteHeader(http.StatusForbidden)
+		return false
+	}
+	if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+		preflight(w, r)
+		return false
+	}
+	return true
+}
+
+// connOf is the open connection that a request names, or nil, and its token.
+func (h *Handler) connOf(r *http.Request) (connToken, *Conn) {
+	text, _ := queryValue(r, "id")
+	t, ok := openToken(h.o.Secret, text, time.Now())
 	if !ok {
-		return nil
+		return t, nil
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	c := h.conns[id]
+	c := h.conns[t.id]
 	if c == nil || !c.joined { // its own request is still being answered
-		return nil
+		return t, nil
 	}
-	return c
+	return t, c
 }
 
 // identify says who sends a request; an error refuses it. What belongs to a
-// connection must come from the connection's user.
+// connection must come from the connection's user. Who comes back with a new
+// socket must have what a new connection needs, too.
 func (h *Handler) identify(r *http.Request, c *Conn) (user any, err error) {
-	if c != nil && h.o.Confirm != nil {
-		return c.user, h.o.Confirm(r, c.user)
+	returns := c != nil && c.outlives != nil && isUpgrade(r)
+	if c != nil && h.o.Confirm != nil && !returns {
+		return c.User(), h.o.Confirm(r, c.User())
 	}
 	if h.o.Authenticate == nil {
 		return nil, nil
 	}
 	user, err = h.o.Authenticate(r)
-	if err == nil && c != nil && !reflect.DeepEqual(c.user, user) { // == may panic
-		return nil, &Refusal{Status: http.StatusForbidden}
+	if err == nil && c != nil {
+		err = h.sameUser(r, user, c)
 	}
-	return user, err
+	if err != nil {
+		return nil, err
+	}
+	return user, nil
+}
+
+// sameUser sees whether a request that was let in as user comes from the
+// connection's user.
+func (h *Handler) sameUser(r *http.Request, user any, c *Conn) error {
+	switch {
+	case h.o.Confirm != nil:
+		return h.o.Confirm(r, c.User())
+	case !reflect.DeepEqual(c.User(), user): // == may panic
+		return &Refusal{Status: http.StatusForbidden}
+	}
+	return nil
 }
 
 func (h *Handler) refuse(w http.ResponseWriter, err error) {

@@ -28,6 +28,12 @@ type receiver struct {
 	closed   chan error
 	refuse   error // what Feed returns
 	onFeed   func(p []byte)
+
+	holds     bool // as it is resumed
+	unwanted  atomic.Bool
+	suspended chan struct{}
+	resumed   chan *transport.Conn
+	refreshed chan any
 }
 
 func (r *receiver) Feed(p []byte) error {
@@ -43,6 +49,20 @@ func (r *receiver) Feed(p []byte) error {
 func (r *receiver) Writable() { r.writable <- struct{}{} }
 
 func (r *receiver) Closed(err error) { r.closed <- err }
+
+func (r *receiver) Suspended() bool {
+	r.suspended <- struct{}{}
+	return !r.unwanted.Load()
+}
+
+func (r *receiver) Resumed(c *transport.Conn) {
+	if r.holds {
+		c.Hold()
+	}
+	r.resumed <- c
+}
+
+func (r *receiver) Refreshed() { r.refreshed <- r.conn.User() }
 
 // A site is a handler on some network.
 type site struct {
@@ -79,7 +99,8 @@ func newSite(t testing.TB, network string, o transport.Options) *site {
 	t.Helper()
 	s := &site{t: t, accepted: make(chan *receiver, 1000)}
 	s.handler = transport.NewHandler(func(c *transport.Conn) transport.Receiver {
-		r := &receiver{conn: c, fed: make(chan []byte, 10_000), writable: make(chan struct{}, 100), closed: make(chan error, 10)}
+		r := &receiver{conn: c, fed: make(chan []byte, 10_000), writable: make(chan struct{}, 100), closed: make(chan error, 10),
+			suspended: make(chan struct{}, 100), resumed: make(chan *transport.Conn, 100), refreshed: make(chan any, 10)}
 		if s.prepare != nil {
 			s.prepare(r)
 		}
@@ -182,7 +203,11 @@ type negotiated struct {
 		Transport       string
 		TransferFormats []string
 	}
-	Error string
+	Error                string
+	UseStatefulReconnect *bool
+	TokenLifetimeSeconds *int
+	URL                  string
+	AccessToken          string
 }
 
 func (s *site) negotiate(query string) (n negotiated) {

@@ -28,6 +28,8 @@ type inbound struct {
 	unreading bool                     // the connection has ended: no body is read any more
 }
 
+func (in *inbound) upper() Receiver { return in.receiver }
+
 func newInbound() inbound {
 	return inbound{turn: make(chan struct{}, 1), ended: make(chan struct{})}
 }

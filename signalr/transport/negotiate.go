@@ -2,8 +2,10 @@ package transport
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -19,10 +21,19 @@ type negotiation struct {
 	ID         string               `json:"connectionId"`
 	Token      string               `json:"connectionToken,omitempty"`
 	Transports []availableTransport `json:"availableTransports"`
+	Stateful   bool                 `json:"useStatefulReconnect,omitempty"`
+	Lifetime   int                  `json:"tokenLifetimeSeconds,omitempty"`
 }
 
 type negotiationError struct {
 	Error string `json:"error"`
+}
+
+// redirection is the answer that sends a client elsewhere.
+type redirection struct {
+	Version     int    `json:"negotiateVersion"`
+	URL         string `json:"url"`
+	AccessToken string `json:"accessToken,omitempty"`
 }
 
 type availableTransport struct {
@@ -31,7 +42,7 @@ type availableTransport struct {
 }
 
 // negotiate gives out a connection token. It keeps nothing.
-func (h *Handler) negotiate(w http.ResponseWriter, r *http.Request, _ any, _ *Conn) {
+func (h *Handler) negotiate(w http.ResponseWriter, r *http.Request, user any, _ *Conn) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", "POST, OPTIONS")
 		answer(w, http.StatusMethodNotAllowed, "")
@@ -40,21 +51,61 @@ func (h *Handler) negotiate(w http.ResponseWriter, r *http.Request, _ any, _ *Co
 	h.negotiations.Add(1)
 	version, failure := negotiateVersion(r)
 	if failure != "" {
-		writeJSON(w, negotiationError{failure})
+		writeJSON(w, http.StatusOK, negotiationError{failure})
 		return
 	}
+	if h.o.Place != nil && h.place(w, r, user, version) {
+		return
+	}
+	n := negotiation{Version: version, Transports: h.available(), Stateful: h.o.StatefulReconnect && asksStateful(r)}
+	var kind tokenKind
+	if n.Stateful {
+		kind |= stateful
+	}
+	if version == 0 {
+		kind |= public
+	}
 	id := newTokenID()
-	token := signToken(h.o.Secret, id, time.Now())
-	n := negotiation{
-		Version:    version,
-		ID:         id.public(),
-		Token:      token,
-		Transports: h.available(),
-	}
+	n.ID, n.Token = id.public(), signToken(h.o.Secret, id, kind, time.Now())
 	if version == 0 { // these clients know only the id, and connect with it
-		n.ID, n.Token = token, ""
+		n.ID, n.Token = n.Token, ""
+	} else if h.o.Refresh {
+		n.Lifetime = h.lifetime(user)
 	}
-	writeJSON(w, n)
+	writeJSON(w, http.StatusOK, n)
+}
+
+// place asks the application where a client belongs. It reports whether that
+// has answered the request.
+func (h *Handler) place(w http.ResponseWriter, r *http.Request, user any, version int) bool {
+	to, err := h.o.Place(r, user)
+	refusal, refused := errors.AsType[*Refusal](err)
+	switch {
+	case refused:
+		h.refuse(w, refusal)
+	case err != nil:
+		writeJSON(w, http.StatusOK, negotiationError{err.Error()})
+	case to.URL != "":
+		writeJSON(w, http.StatusOK, redirection{version, to.URL, to.AccessToken})
+	default:
+		return false
+	}
+	return true
+}
+
+// asksStateful tells whether a client wants stateful reconnect.
+func asksStateful(r *http.Request) bool {
+	text, _ := queryValue(r, "useStatefulReconnect")
+	return strings.EqualFold(text, "true")
+}
+
+// lifetime is for how long a token still holds, in whole seconds; 0 is not
+// known.
+func (h *Handler) lifetime(user any) int {
+	if h.o.Lifetime == nil {
+		return 0
+	}
+	return max(0, int(h.o.Lifetime(user)/time.Second))
 }
 
 // available lists the transports offered, the preferred ones first.
@@ -88,7 +139,7 @@ func negotiateVersion(r *http.Request) (version int, failure string) {
 	return min(version, maxNegotiateVersion), ""
 }
 
-func writeJSON(w http.ResponseWriter, v any) {
+func writeJSON(w http.ResponseWriter, status int, v any) {
 	b, err := json.Marshal(v)
 	if err != nil {
 		w.WriteHeader(http.StatusInternalServerError)
@@ -97,5 +148,6 @@ func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
 	w.Write(b) //nolint:errcheck // the client has gone; there is nobody to tell
 }

@@ -39,6 +39,16 @@ func (h *Handler) join(c *Conn) (cut bool) {
 	return h.cutting
 }
 
+// replace puts a connection with its new socket in the place of the one before.
+// It reports what join does.
+func (h *Handler) replace(c *Conn) (cut bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c.joined = true
+	h.conns[c.token] = c
+	return h.cutting
+}
+
 // tokenSlack is how much longer than ConnectTimeout a token may be taken for
 // valid, because it says its second only.
 const tokenSlack = time.Second

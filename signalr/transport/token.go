@@ -13,15 +13,26 @@ import (
 // behind: a flood of negotiations costs no memory, and any node that knows
 // the secret can adopt the connection. Its bytes are
 //
-//	version(1) id(16) issued(4, unix seconds) mac(12)
+//	kind(1) id(16) issued(4, unix seconds) mac(12)
 //
 // and its text base64url, 44 characters. In negotiate version 1 the client
 // is also told the id alone, which is public; in version 0 there is only the
 // token, and it serves as id.
 const (
-	tokenBytes   = 33
-	tokenVersion = 1
-	macBytes     = 12
+	tokenBytes = 33
+	macBytes   = 12
+)
+
+// A tokenKind is a token's first byte: the version of its form in the upper
+// half, below it what was agreed on in the negotiation.
+type tokenKind byte
+
+const (
+	tokenForm     tokenKind = 0x10
+	tokenFormMask tokenKind = 0xf0
+
+	stateful tokenKind = 1 << 0 // the connection may outlive its sockets
+	public   tokenKind = 1 << 1 // version 0: the token is the id, and no secret
 )
 
 // tokenID is the random part; 128 bits from the system's generator.
@@ -36,28 +47,36 @@ func newTokenID() (id tokenID) {
 func (id tokenID) public() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
 
 // signToken makes the token of an id.
-func signToken(secret []byte, id tokenID, issued time.Time) string {
+func signToken(secret []byte, id tokenID, kind tokenKind, issued time.Time) string {
 	b := make([]byte, 0, tokenBytes)
-	b = append(append(b, tokenVersion), id[:]...)
+	b = append(append(b, byte(tokenForm|kind)), id[:]...)
 	b = binary.BigEndian.AppendUint32(b, uint32(issued.Unix()))
 	b = append(b, tokenMAC(secret, b)...)
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// openToken checks a token and returns its id and age, in whole seconds of the
-// clock: at most a second more or less. ok is false for anything this secret
-// did not sign.
-func openToken(secret []byte, token string, now time.Time) (id tokenID, age time.Duration, ok bool) {
+// A connToken is what a token says.
+type connToken struct {
+	id   tokenID
+	kind tokenKind     // without its form
+	age  time.Duration // in whole seconds of the clock: at most one more or less
+}
+
+// openToken checks a token. ok is false for anything this secret did not sign.
+func openToken(secret []byte, token string, now time.Time) (t connToken, ok bool) {
 	if len(token) != base64.RawURLEncoding.EncodedLen(tokenBytes) {
-		return id, 0, false
+		return t, false
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || b[0] != tokenVersion || !hmac.Equal(b[tokenBytes-macBytes:], tokenMAC(secret, b[:tokenBytes-macBytes])) {
-		return id, 0, false
+	if err != nil || tokenKind(b[0])&tokenFormMask != tokenForm ||
+		!hmac.Equal(b[tokenBytes-macBytes:], tokenMAC(secret, b[:tokenBytes-macBytes])) {
+		return t, false
 	}
-	copy(id[:], b[1:])
+	t.kind = tokenKind(b[0]) &^ tokenFormMask
+	copy(t.id[:], b[1:])
 	issued := int64(binary.BigEndian.Uint32(b[17:]))
-	return id, time.Duration(now.Unix()-issued) * time.Second, true
+	t.age = time.Duration(now.Unix()-issued) * time.Second
+	return t, true
 }
 
 func tokenMAC(secret, b []byte) []byte {

@@ -17,34 +17,50 @@ func isUpgrade(r *http.Request) bool {
 }
 
 // connectWebSocket makes a connection of an upgrade request.
-func (h *Handler) connectWebSocket(w http.ResponseWriter, r *http.Request, user any, id tokenID) {
-	c := newConn(r, user, id, WebSockets)
+func (h *Handler) connectWebSocket(w http.ResponseWriter, r *http.Request, user any, t connToken) {
+	c := newConn(r, user, t.id, WebSockets)
 	if status, text := h.reserve(c); status != 0 {
 		answer(w, status, text)
 		return
 	}
+	s, early, ok := h.upgrade(w, r, c)
+	if !ok {
+		h.release(c, false)
+		return
+	}
+	h.accepted.Add(1)
+	if t.kind&stateful != 0 {
+		c.outlives = newResumption(h, c)
+	}
+	s.receiver = h.accept(c)
+	if c.outlives != nil {
+		c.outlives.receiver = s.receiver.(Resumer)
+	}
+	if h.join(c) {
+		c.Abort()
+	}
+	// A fresh goroutine: its stack is small, and net/http's is given back.
+	go s.run(early)
+}
+
+// upgrade answers an upgrade request and gives the connection its link; the
+// receiver is still to come. early is what the client sent right behind it.
+func (h *Handler) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) (s *webSocket, early []byte, ok bool) {
 	nc, rw, _, err := ws.HTTPUpgrader{Timeout: h.o.SendTimeout}.Upgrade(r, w)
 	if err != nil {
 		h.o.Logger.Debug("upgrade refused", "conn", c.id, "err", err)
 		if nc != nil {
 			nc.Close()
 		}
-		h.release(c, false)
-		return
+		return nil, nil, false
 	}
-	h.accepted.Add(1)
-	early := make([]byte, rw.Reader.Buffered()) // frames that came right behind the request
-	io.ReadFull(rw.Reader, early)               //nolint:errcheck // they are in memory
+	early = make([]byte, rw.Reader.Buffered())
+	io.ReadFull(rw.Reader, early) //nolint:errcheck // they are in memory
 	// Nothing is written before the receiver is known: it must be told
 	// afterwards.
-	s := &webSocket{h: h, c: c, socket: newSocket(nc, h.bufs), writing: true}
+	s = &webSocket{h: h, c: c, socket: newSocket(nc, h.bufs), writing: true}
 	c.link = s
-	s.receiver = h.accept(c)
-	if h.join(c) {
-		s.abort()
-	}
-	// A fresh goroutine: its stack is small, and net/http's is given back.
-	go s.run(early)
+	return s, early, true
 }
 
 // A webSocket is one connection over a WebSocket.
@@ -82,14 +98,18 @@ func (s *webSocket) run(early []byte) {
 	if status, ok := errors.AsType[closeError](err); ok {
 		s.sendClose(ws.StatusCode(status))
 	}
-	err = s.finish(err)
+	err, final := s.finish(err)
+	if r := s.c.outlives; r != nil && r.park(err, final) {
+		return
+	}
 	s.receiver.Closed(err)
 	s.h.release(s.c, true)
 }
 
 // finish lets the last bytes out, bounded by the writer's deadline, and closes
-// the socket. It returns what the receiver is told.
-func (s *webSocket) finish(err error) error {
+// the socket. It returns what the receiver is told, and whether one of both
+// sides wanted the end.
+func (s *webSocket) finish(err error) (told error, final bool) {
 	s.mu.Lock()
 	s.ended = true
 	if errors.Is(err, os.ErrDeadlineExceeded) { // no answer to the close frame
@@ -100,14 +120,17 @@ func (s *webSocket) finish(err error) error {
 	s.socket.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	final = s.goodbye || s.closeSent || errors.Is(s.cause, ErrAborted)
 	switch {
 	case s.goodbye:
-		return nil
+		return nil, final
 	case s.cause != nil:
-		return s.cause
+		return s.cause, final
 	}
-	return err
+	return err, final
 }
+
+func (s *webSocket) upper() Receiver { return s.receiver }
 
 func (s *webSocket) take(p []byte) error { return s.frames.consume(p, s.data, s.controlFrame) }
 

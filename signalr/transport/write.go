@@ -137,10 +137,13 @@ func (s *webSocket) close(failed bool) {
 	s.sendClose(status)
 }
 
-func (s *webSocket) abort() {
+func (s *webSocket) abort() { s.end(ErrAborted) }
+
+// end cuts the connection, from outside.
+func (s *webSocket) end(cause error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cut(ErrAborted)
+	s.cut(cause)
 }
 
 // cut ends the connection at once; run notices and tells the receiver. Only

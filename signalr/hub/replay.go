@@ -1,0 +1,219 @@
+package hub
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"rte/signalr"
+	"rte/signalr/transport"
+)
+
+// Stateful reconnect (HubProtocol.md, "Ack" and "Sequence"). The messages that
+// ask for something or answer (types 1 to 5) are counted in each direction,
+// from 1 on; the counts outlive the sockets. Each side tells the other, at most
+// once a second, how far it has come (Ack). On a new socket each first says with
+// which message it goes on (Sequence), then sends again what was not
+// acknowledged. About the value of Sequence the text and the released programs
+// differ; this does what the programs do (docs/protocol.md, trap 1).
+
+// A replay is what has been sent and may have to be sent again. It is nothing
+// but a number and shared frames, so another node that knows both, from a
+// journal, can make the same one. The caller sees to locking.
+type replay struct {
+	next    int64            // what the next message is counted as
+	frames  []*signalr.Frame // sent and not acknowledged; the last is next-1
+	sizes   []int            // of frames, in bytes as sent
+	bytes   int              // of all frames
+	written int              // of frames, those sent on the socket there is
+}
+
+// first is what the first message that would be sent again is counted as, or
+// the next one if there is none: the value of Sequence.
+func (r *replay) first() int64 { return r.next - int64(len(r.frames)) }
+
+// add counts a frame of n bytes that is about to be written. It reports false if
+// more than limit bytes would have to be remembered; one frame alone may be
+// larger.
+func (r *replay) add(f *signalr.Frame, n, limit int) bool {
+	if r.bytes > 0 && r.bytes+n > limit {
+		return false
+	}
+	r.frames, r.sizes = append(r.frames, f), append(r.sizes, n)
+	r.next++
+	r.bytes += n
+	r.written++
+	return true
+}
+
+// ack forgets what the client has acknowledged.
+func (r *replay) ack(id int64) {
+	n := int(min(max(0, id-r.first()+1), int64(len(r.frames))))
+	for _, size := range r.sizes[:n] {
+		r.bytes -= size
+	}
+	r.frames, r.sizes = slices.Delete(r.frames, 0, n), slices.Delete(r.sizes, 0, n)
+	if len(r.frames) == 0 {
+		r.frames, r.sizes = nil, nil // an idle connection holds little
+	}
+	r.written = max(0, r.written-n)
+}
+
+// rewind is for a new socket: nothing has been written on it.
+func (r *replay) rewind() { r.written = 0 }
+
+// again moves frames that must be sent once more to msgs, about limit bytes.
+func (r *replay) again(msgs [][]byte, p signalr.Protocol, limit int) (_ [][]byte, size int) {
+	for r.written < len(r.frames) && size < limit {
+		b, err := r.frames[r.written].Bytes(p)
+		if err != nil {
+			break // cannot be: it was sent before
+		}
+		msgs = append(msgs, b)
+		size += len(b)
+		r.written++
+	}
+	return msgs, size
+}
+
+// unwritten are the frames that are still to be sent again, and their bytes.
+func (r *replay) unwritten() (frames []*signalr.Frame, bytes int) {
+	for _, size := range r.sizes[r.written:] {
+		bytes += size
+	}
+	return r.frames[r.written:], bytes
+}
+
+// counts are those of what the client sends. All but what is atomic belongs to
+// the feeder.
+type counts struct {
+	next     int64        // what the next message is counted as
+	awaiting bool         // on a new socket only Sequence counts at first
+	latest   atomic.Int64 // highest that was taken
+	acked    atomic.Int64 // highest that the client was told of
+}
+
+// take counts a message. It reports whether the message is new; what comes
+// again, and what comes before Sequence, is not.
+func (n *counts) take(m signalr.Message) (fresh bool, err error) {
+	if s, ok := m.(*signalr.Sequence); ok {
+		if s.ID > n.next {
+			return false, errSequence
+		}
+		n.next, n.awaiting = s.ID, false
+		return false, nil
+	}
+	if n.awaiting {
+		return false, nil
+	}
+	switch m.(type) {
+	case *signalr.Invocation, *signalr.StreamItem, *signalr.Completion, *signalr.CancelInvocation:
+	default:
+		return true, nil
+	}
+	id := n.next
+	n.next++
+	if id <= n.latest.Load() {
+		return false, nil
+	}
+	n.latest.Store(id)
+	return true, nil
+}
+
+// retain makes the connection outlive its socket, if client and server have
+// agreed on that and speak a version that knows how. It belongs to the
+// handshake; welcome does the rest.
+func (c *Conn) retain(version int) {
+	tc := c.Transport()
+	if tc.Resumable() && version >= statefulVersion {
+		c.counts = &counts{next: 1}
+		tc.Retain()
+	}
+}
+
+// Suspended keeps what waits for the client (transport.Resumer).
+func (c *Conn) Suspended() (wanted bool) {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.suspended = !o.ended
+	return o.suspended
+}
+
+// Resumed goes on with a client that has come back (transport.Resumer).
+func (c *Conn) Resumed(tc *transport.Conn) {
+	c.reader = signalr.Reader{} // half a message of the old socket is nothing
+	c.counts.awaiting = true
+	c.counts.acked.Store(0) // what it was told may not have arrived
+	c.received.Store(c.server.now.Load())
+	c.server.resumptions.Add(1)
+
+	o, in := &c.out, &c.in
+	o.mu.Lock()
+	in.mu.Lock()
+	c.transport.Store(tc)
+	if in.holds > 0 {
+		tc.Hold()
+	}
+	in.mu.Unlock()
+	o.suspended = false
+	var wake bool
+	if o.ended {
+		defer tc.Abort() // it ended while there was no socket
+	} else {
+		// A Sequence can always be encoded.
+		o.head, _ = (*c.protocol.Load()).Append(nil, &signalr.Sequence{ID: o.replay.first()})
+		o.replay.rewind()
+		o.full = false
+		wake = o.start()
+		wake = o.advance() || wake
+	}
+	o.mu.Unlock()
+	if wake {
+		c.server.flush.add(c)
+	}
+	c.Refreshed() // it has shown its token again
+}
+
+// acked takes the client's Ack.
+func (c *Conn) acked(id int64) {
+	o := &c.out
+	o.mu.Lock()
+	wake := false
+	if o.replay != nil {
+		o.replay.ack(id)
+		if o.full {
+			o.full, wake = false, o.advance()
+		}
+	}
+	o.mu.Unlock()
+	if wake {
+		c.server.flush.add(c)
+	}
+}
+
+// acknowledge tells the client how far its messages have come, if there is
+// anything new. It is called once a second.
+func (c *Conn) acknowledge() {
+	n := c.counts
+	if n == nil {
+		return
+	}
+	latest := n.latest.Load()
+	if latest <= n.acked.Load() {
+		return
+	}
+	b, err := (*c.protocol.Load()).Append(nil, &signalr.Ack{ID: latest})
+	if err == nil && c.urge(b, false) {
+		n.acked.Store(latest)
+	}
+}
+
+// away reports whether the connection has no socket.
+func (c *Conn) away() bool {
+	if c.counts == nil {
+		return false
+	}
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	return c.out.suspended
+}
