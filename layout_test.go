@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,6 +58,13 @@ func house() map[string]room {
 		}},
 
 		"internal/event": {floor: 1},
+		"internal/event/gen": {floor: 2, imports: map[string]string{
+			"internal/event": "it describes the catalogue's events",
+		}},
+		"internal/event/gen/write": {floor: 3, imports: map[string]string{
+			"internal/event":     "the built-in catalogue",
+			"internal/event/gen": "makes the files that it writes",
+		}},
 		"internal/ops": {floor: 1, libs: map[string]string{
 			"github.com/prometheus/client_golang": "the text form of metrics, the process's own figures",
 		}},
@@ -92,23 +100,25 @@ func house() map[string]room {
 			"signalr/hub":     "methods and connections",
 		}},
 		"internal/node": {floor: 5, imports: map[string]string{
-			"internal/auth":     "made and joined here",
-			"internal/bus":      "made and joined here",
-			"internal/event":    "the one catalogue",
-			"internal/fanout":   "made and joined here",
-			"internal/ingest":   "made and joined here",
-			"internal/ops":      "made and joined here",
-			"internal/session":  "made and joined here",
-			"signalr/hub":       "made and joined here",
-			"signalr/transport": "made and joined here",
+			"internal/auth":      "made and joined here",
+			"internal/bus":       "made and joined here",
+			"internal/event":     "the one catalogue",
+			"internal/event/gen": "serves the documents that are made of it",
+			"internal/fanout":    "made and joined here",
+			"internal/ingest":    "made and joined here",
+			"internal/ops":       "made and joined here",
+			"internal/session":   "made and joined here",
+			"signalr/hub":        "made and joined here",
+			"signalr/transport":  "made and joined here",
 		}},
 		"cmd/rte": {floor: 6, imports: map[string]string{
-			"internal/auth":  "the verb token signs and explains; demo and serve --ephemeral give tokens out",
-			"internal/event": "the verb publish makes samples; ids on the command line are Guids",
-			"internal/node":  "the verbs serve and demo run one",
-			"internal/sim":   "the verb demo plays a contact centre",
-			"signalr":        "the verb listen decodes what it hears",
-			"signalr/client": "the verb listen is a client",
+			"internal/auth":      "the verb token signs and explains; demo and serve --ephemeral give tokens out",
+			"internal/event":     "the verb publish makes samples; ids on the command line are Guids",
+			"internal/event/gen": "the verb catalog prints what is made of the catalogue",
+			"internal/node":      "the verbs serve and demo run one",
+			"internal/sim":       "the verb demo plays a contact centre",
+			"signalr":            "the verb listen decodes what it hears",
+			"signalr/client":     "the verb listen is a client",
 		}, libs: map[string]string{
 			"github.com/alecthomas/kong": "the command line",
 			"gopkg.in/yaml.v3":           "settings from a file",
@@ -130,11 +140,12 @@ const (
 
 // A source is one Go file of the module.
 type source struct {
-	room    string // folder of the package
-	file    string
-	test    bool
-	lines   int
-	imports []string
+	room      string // folder of the package
+	file      string
+	test      bool
+	generated bool
+	lines     int
+	imports   []string
 }
 
 // TestRoomsKnowOnlyWhatTheTableSays compares every import, under every build
@@ -247,12 +258,16 @@ func TestTableIsSound(t *testing.T) {
 	}
 }
 
+// generated is the line that marks code nobody reads or edits
+// (go.dev/s/generatedcode).
+var generated = regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.$`)
+
 // TestFilesAreShort holds the sizes that keep a room readable.
 func TestFilesAreShort(t *testing.T) {
 	t.Parallel()
 	long := longFiles()
 	for _, s := range sources(t) {
-		if s.test {
+		if s.test || s.generated {
 			continue
 		}
 		_, excused := long[s.file]
@@ -290,7 +305,7 @@ func sources(t *testing.T) []source {
 		if err != nil {
 			return err
 		}
-		s := source{room: path.Dir(file), file: file, test: strings.HasSuffix(file, "_test.go"), lines: bytes.Count(text, []byte("\n"))}
+		s := source{room: path.Dir(file), file: file, test: strings.HasSuffix(file, "_test.go"), generated: generated.Match(text), lines: bytes.Count(text, []byte("\n"))}
 		for _, spec := range parsed.Imports {
 			imported, err := strconv.Unquote(spec.Path.Value)
 			if err != nil {

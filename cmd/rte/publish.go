@@ -21,6 +21,8 @@ import (
 )
 
 type publishCmd struct {
+	overlayFlag `embed:""`
+
 	URL     string   `default:"http://127.0.0.1:8080" help:"The node."`
 	Token   string   `required:"" placeholder:"JWT" help:"Token with role service or platform."`
 	Files   []string `arg:"" optional:"" name:"file" help:"Events, one envelope a line (NDJSON); - or nothing is standard input. With --example: further NAME=VALUE."`
@@ -162,9 +164,13 @@ func (p *publishing) summary(err error) error {
 
 // sample is the envelope of --example.
 func (c *publishCmd) sample() ([]byte, error) {
-	t, ok := event.NewCatalog().Lookup(c.Example)
+	cat, err := c.catalog()
+	if err != nil {
+		return nil, err
+	}
+	t, ok := cat.Lookup(c.Example)
 	if !ok {
-		return nil, fmt.Errorf("--example %s: no such event; rte listen and the product's page know their names", c.Example)
+		return nil, fmt.Errorf("--example %s: no such event; rte catalog lists them", c.Example)
 	}
 	if c.Entity == "" {
 		return nil, errors.New("--example needs --entity: the Guid that clients subscribe to")

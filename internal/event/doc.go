@@ -8,4 +8,6 @@
 // camelCase on the wire, members that the catalogue does not know are kept.
 //
 // Nothing in this package does I/O, keeps a clock or starts a goroutine.
+//
+//go:generate go run ./gen/write
 package event

@@ -65,7 +65,11 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: log, verifier: v, cat: event.NewCatalog(), cert: cert}
+	cat, err := ReadCatalog(cfg.CatalogOverlay)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: cfg, log: log, verifier: v, cat: cat, cert: cert}
 	n.state.Store("starting")
 	return n, nil
 }
@@ -159,25 +163,6 @@ func deliveryBuckets() []float64 {
 		b = append(b, b[len(b)-1]*2)
 	}
 	return b
-}
-
-func (n *Node) serve() {
-	n.admin.serve(n.ops, nil, n.log)
-	events := limitRead(n.ingest)
-	mux := http.NewServeMux()
-	base := n.cfg.BasePath
-	if n.publish == nil {
-		mux.Handle(base+"/api/v1/events", events)
-	} else {
-		doors := http.NewServeMux()
-		doors.Handle(base+"/api/v1/events", events)
-		n.publish.serve(doors, n.cert, n.log)
-	}
-	mux.Handle("GET "+base+"/wallboard/", http.StripPrefix(base, ops.Pages()))
-	if n.cfg.DevTokens {
-		mux.HandleFunc("GET "+base+"/token/{user}/rte/", n.devToken)
-	}
-	n.public.serve(transport.Mount(base+hubPath, n.transport, mux), n.cert, n.log)
 }
 
 // Stop drains the node: no new connections, every client told to reconnect
