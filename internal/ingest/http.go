@@ -39,6 +39,9 @@ type Options struct {
 	// [DefaultMaxEventBytes]. An NDJSON line must be shorter than twice
 	// that and 8 KiB.
 	MaxEventBytes int
+	// Drift gets what differs from the catalogue; nil means a report of the
+	// door's own, with Logger.
+	Drift *Drift
 	// Logger gets one line for each request that was refused or had items
 	// refused, never a payload; nil means none.
 	Logger *slog.Logger
@@ -54,6 +57,8 @@ type Stats struct {
 	Forbidden    uint64 // answers 403
 	TooLarge     uint64 // answers 413
 	Unavailable  uint64 // answers 503
+
+	Drift []DriftCount // where producers and the catalogue disagree
 }
 
 // HTTP is POST /api/v1/events (contract.md). It is safe for concurrent use
@@ -88,6 +93,7 @@ type HTTP struct {
 	store     func(context.Context, []*event.Event) []error
 	maxBody   int64
 	maxEvent  int
+	drift     *Drift
 	log       *slog.Logger
 
 	requests, accepted, rejected                               atomic.Uint64
@@ -101,7 +107,7 @@ type HTTP struct {
 // worth another try, any other is final. Events of one pair reach store in
 // the order of the body.
 func NewHTTP(cat *event.Catalog, authorize func(*http.Request) (Publisher, error), store func(context.Context, []*event.Event) []error, o Options) *HTTP {
-	h := &HTTP{cat: cat, authorize: authorize, store: store, maxBody: o.MaxBodyBytes, maxEvent: o.MaxEventBytes, log: o.Logger}
+	h := &HTTP{cat: cat, authorize: authorize, store: store, maxBody: o.MaxBodyBytes, maxEvent: o.MaxEventBytes, drift: o.Drift, log: o.Logger}
 	if h.maxBody <= 0 {
 		h.maxBody = DefaultMaxBodyBytes
 	}
@@ -110,6 +116,9 @@ func NewHTTP(cat *event.Catalog, authorize func(*http.Request) (Publisher, error
 	}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
+	}
+	if h.drift == nil {
+		h.drift = NewDrift(cat, h.log)
 	}
 	return h
 }
@@ -125,6 +134,7 @@ func (h *HTTP) Stats() Stats {
 		Forbidden:    h.forbidden.Load(),
 		TooLarge:     h.tooLarge.Load(),
 		Unavailable:  h.unavailable.Load(),
+		Drift:        h.drift.Counts(),
 	}
 }
 
@@ -154,7 +164,7 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer interruptRead(w, r)()
 	t := &intake{
 		h: h, ctx: r.Context(), publisher: publisher,
-		envelopes: envelopes{cat: h.cat, maxEventBytes: h.maxEvent},
+		envelopes: envelopes{cat: h.cat, maxEventBytes: h.maxEvent, drift: h.drift},
 	}
 	t.body(w, r, stream)
 	h.write(w, r, &t.answer)

@@ -67,11 +67,15 @@ func (t *intake) take(text []byte, at int, alone bool) (end int, fault *Error) {
 	t.next++
 	switch {
 	case refusal != nil:
+		if refusal.Kind != kindNone {
+			t.envelopes.settle(t.publisher.Org)
+		}
 		t.reject(index, refusal.Path, refusal.Text())
 	case !t.publisher.Any && e.Org != t.publisher.Org:
 		t.answer.foreign++
 		t.reject(index, "$.organizationId", "found an organization that this token may not publish for, wanted the token's own")
 	default:
+		t.envelopes.settle(e.Org)
 		t.batch = append(t.batch, e)
 		t.indices = append(t.indices, index)
 	}
