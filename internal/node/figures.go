@@ -52,6 +52,15 @@ func (n *Node) figures(add func(ops.Figure)) {
 	one("publish_requests_total", "Requests to the publish API.", float64(i.Requests))
 	one("published_events_total", "Events accepted and stored by the publish API.", float64(i.Accepted))
 	one("rejected_events_total", "Events refused by the publish API.", float64(i.Rejected))
+	for _, refused := range []struct {
+		why string
+		n   uint64
+	}{
+		{"unreadable", i.Unreadable}, {"unauthorized", i.Unauthorized}, {"forbidden", i.Forbidden},
+		{"toolarge", i.TooLarge}, {"toomany", i.TooMany}, {"unavailable", i.Unavailable},
+	} {
+		labelled("publish_refused_total", "Publish requests that were not answered 200, by reason.", "reason", refused.why, float64(refused.n))
+	}
 
 	for _, d := range i.Drift {
 		add(ops.Figure{
