@@ -181,3 +181,55 @@ func firstDifference(got, want []string) string {
 	}
 	return "none"
 }
+
+// TestPublishResumes: `rte publish` goes on where it was when the node is
+// killed and comes back, twice; lines without id are stored once.
+func TestPublishResumes(t *testing.T) {
+	t.Parallel()
+	const n = 60_000
+	public, admin, dir := freeAddr(t), freeAddr(t), t.TempDir()
+	_, token, _ := verb(t, "", "token", "--jwt-secret", testSecret, "--user", userText, "--org", orgText, "--role", "service")
+	var lines strings.Builder
+	for i := range n {
+		fmt.Fprintf(&lines, `{"organizationId":%q,"entityId":%q,"eventName":"QueueCallInArrived","data":{"legId":"%d"}}`+"\n", orgText, queueText, i)
+	}
+	serve := func() *program {
+		p := start(t, []string{"RTE_JWT_SECRET=" + testSecret}, "serve", "--listen", public, "--admin-listen", admin, "--data-dir", dir)
+		ready(t, "http://"+admin)
+		return p
+	}
+	stored := func(more int) func() bool {
+		return func() bool {
+			_, text := httpGet(t, "http://"+admin+"/metrics")
+			_, rest, _ := strings.Cut(text, "\nrte_stored_events_total ")
+			var have float64
+			fmt.Sscan(rest, &have)
+			return have >= float64(more)
+		}
+	}
+	node := serve()
+	var errs safeBuffer
+	done := make(chan int, 1)
+	go func() {
+		done <- run(t.Context(), []string{"publish", "--url", "http://" + public, "--token", strings.TrimSpace(token), "-"}, streams{strings.NewReader(lines.String()), &errs, &errs})
+	}()
+	for range 2 {
+		until(t, stored(n/10))
+		node.kill()
+		until(t, func() bool { return strings.Contains(errs.String(), "trying again") })
+		node = serve()
+	}
+	if code := <-done; code != 0 || !strings.Contains(errs.String(), fmt.Sprintf("%d accepted, 0 refused of %d lines", n, n)) {
+		t.Errorf("publish: code %d: %s", code, errs.String())
+	}
+	node.kill()
+	all := readStore(t, dir, "RTE_EVENT_0")
+	for i, m := range all {
+		if want := fmt.Sprintf(`{"legId":"%d"}`, i); m.data != want {
+			t.Fatalf("message %d is %s, want %s", i, m.data, want)
+		}
+	}
+	if len(all) != n {
+		t.Errorf("the store has %d events, want %d", len(all), n)
+	}
+}

@@ -26,7 +26,7 @@ type golden struct {
 	msgpack             []byte
 }
 
-func readGolden(t *testing.T, file string) golden {
+func readGolden(t testing.TB, file string) golden {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
