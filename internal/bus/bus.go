@@ -89,7 +89,7 @@ func (b *Bus) start(ctx context.Context, o Options) (err error) {
 			b.byName[s.name] = s
 		}
 	}
-	if b.lanes, err = newLanes(b.conn, o.Now); err != nil {
+	if b.lanes, err = newLanes(b.conn, o.Now, o.DedupeWindow); err != nil {
 		return err
 	}
 	b.conn.SetReconnectHandler(b.reconnected)

@@ -57,6 +57,7 @@ type lanes struct {
 	inFlight map[uint64]*item      // by token
 	token    uint64                // last one given out
 	ready    []*item               // heads of lanes that wait for the window
+	recent   recent                // states stored since the store may have forgotten ids
 	stats    publishStats
 }
 
@@ -65,13 +66,15 @@ type publishStats struct {
 	stored, duplicates, refused, unavailable, retries uint64
 }
 
-func newLanes(conn *nats.Conn, now func() time.Time) (*lanes, error) {
+func newLanes(conn *nats.Conn, now func() time.Time, dedupe time.Duration) (*lanes, error) {
 	l := &lanes{
 		conn: conn, inbox: nats.NewInbox() + ".", now: now, abort: make(chan struct{}),
 		window: window, ackWait: ackWait, giveUp: giveUp, tick: tick,
 		tails: map[event.Topic]*item{}, inFlight: map[uint64]*item{},
 		message: nats.Msg{Header: nats.Header{}},
+		recent:  recent{keep: dedupe},
 	}
+	l.recent.reset()
 	if err := l.listen(); err != nil {
 		return nil, err
 	}
@@ -167,7 +170,7 @@ func (l *lanes) settle(token uint64, a ack, send []sending) []sending {
 	}
 	delete(l.inFlight, token)
 	switch {
-	case a.err == nil && it.overtaken(a):
+	case a.err == nil && a.duplicate && l.recent.overtaken(it, a.sequence):
 		it.messageID += "+"
 		l.stats.retries++
 		send = l.start(it, send)
@@ -208,6 +211,7 @@ func (l *lanes) again(c *call) {
 func (l *lanes) reconnected() {
 	var send []sending
 	l.mu.Lock()
+	l.recent.reset()
 	for token, it := range l.inFlight {
 		delete(l.inFlight, token)
 		if it.state = failed; it.call.abandoned {

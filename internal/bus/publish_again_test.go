@@ -2,6 +2,7 @@ package bus_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"rte/internal/bus"
@@ -13,7 +14,18 @@ import (
 // and of a state the newest stays the newest, though the store has forgotten
 // the ids of the older ones it replaced.
 func TestPublishAgainAfterRestart(t *testing.T) {
+	for name, parts := range map[string]int{"in one call": 1, "in several": 5} { // as a long request is stored
+		t.Run(name, func(t *testing.T) { publishAgain(t, parts) })
+	}
+}
+
+func publishAgain(t *testing.T, parts int) {
 	t.Parallel()
+	publish := func(f *fixture, events []*event.Event) {
+		for part := range slices.Chunk(events, (len(events)+parts-1)/parts) {
+			f.publish(part...)
+		}
+	}
 	dir := t.TempDir()
 	batch := func(f *fixture) []*event.Event {
 		var events []*event.Event
@@ -27,14 +39,14 @@ func TestPublishAgainAfterRestart(t *testing.T) {
 		return events
 	}
 	first := open(t, bus.Options{Dir: dir})
-	first.publish(batch(first)...)
+	publish(first, batch(first))
 	first.close()
 	for round := range 3 {
 		again := open(t, bus.Options{Dir: dir})
 		live := again.watch(orgA)
 		events := batch(again)
-		again.publish(events...)
-		again.publish(batch(again)...) // and once more without a restart
+		publish(again, events)
+		publish(again, batch(again)) // and once more without a restart
 		for n := range 2 {
 			topic := again.topic(orgA, "QueueStatus", n)
 			if got, want := string(again.last(topic).Data), fmt.Sprintf(`{"n":%d}`, 4+n); got != want {
