@@ -5,6 +5,7 @@ TOOL     := go tool -modfile=tools/go.mod
 FUZZTIME ?= 20000x
 SOAKTIME ?= 10m
 SOAKRUNS ?= 20
+SOAKLIVES ?= 20000
 VERSION  ?= dev
 GOFILES  = $$(find . -name '*.go' -not -path '*/node_modules/*')
 
@@ -63,8 +64,9 @@ conformance: ## Microsoft's released SignalR clients against the real program
 bench: ## the Go benchmarks; compare two outputs with: go tool -modfile=tools/go.mod benchstat OLD NEW
 	@go test -run '^$$' -bench . -benchmem ./...
 
-soak: ## by hand, hours: the Go tests SOAKRUNS (20) times in random order, fuzzing for SOAKTIME (10m) each
+soak: ## by hand, hours: the Go tests SOAKRUNS (20) times in random order, SOAKLIVES (20000) lives of connections, fuzzing for SOAKTIME (10m) each
 	@go test -race -shuffle on -count $(SOAKRUNS) -timeout 8h ./...
+	@go test -race -run RandomLives ./signalr/hub -resume.rounds $(SOAKLIVES)
 	@tools/fuzz.sh $(SOAKTIME)
 
 ci: ## what the build server runs

@@ -50,6 +50,13 @@ func house() map[string]room {
 			"github.com/gobwas/ws": "the WebSocket's client side",
 		}},
 
+		// Served to Microsoft's clients by the tests in conformance/.
+		"conformance/hub": {floor: 6, imports: map[string]string{
+			"signalr":           "results and pushes are values and frames",
+			"signalr/hub":       "it serves hubs for tests",
+			"signalr/transport": "each on a path of its own",
+		}},
+
 		"internal/event": {floor: 1},
 		"internal/event/gen": {floor: 2, imports: map[string]string{
 			"internal/event": "it describes the catalogue's events",

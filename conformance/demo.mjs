@@ -1,5 +1,5 @@
 // `rte demo` and what it prints.
-import { Process } from './rte.mjs';
+import { rteProcess } from './rte.mjs';
 
 /**
  * Starts a demo on free ports that ends with the test t. Returns the process,
@@ -7,7 +7,7 @@ import { Process } from './rte.mjs';
  * and since(): milliseconds since its start.
  */
 export async function demo(t, ...flags) {
-  const process = new Process(['demo', '--listen=127.0.0.1:0', '--admin-listen=127.0.0.1:0', ...flags]);
+  const process = rteProcess('demo', '--listen=127.0.0.1:0', '--admin-listen=127.0.0.1:0', ...flags);
   t.after(() => process.stop());
   const boardUrl = (await process.line((text) => /^\s*http\S+\/wallboard\/#token=/.test(text), 'the address of the wallboard')).trim();
   // Both lines are to be copied, so that is what a test does.

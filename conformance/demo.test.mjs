@@ -4,7 +4,7 @@ import { test } from 'node:test';
 
 import { clients, connect, subscribe } from './clients.mjs';
 import { demo } from './demo.mjs';
-import { Process } from './rte.mjs';
+import { rteProcess } from './rte.mjs';
 import { within } from './wait.mjs';
 
 /** Milliseconds from the start of the process; after compiling, as the issue says. */
@@ -29,7 +29,7 @@ async function startOnce(t) {
   const page = await fetch(boardUrl);
   const answered = Math.round(since());
   assert.equal(page.status, 200, `the page answers ${page.status}`);
-  const listener = new Process([...listenArgs, '--count=1']);
+  const listener = rteProcess(...listenArgs, '--count=1');
   t.after(() => listener.child.kill('SIGKILL'));
   const message = JSON.parse(await listener.line(() => true, 'a pushed message'));
   const heard = Math.round(since());
@@ -61,7 +61,7 @@ test('the printed address gives out tokens as the REST API does, and both client
 });
 
 test('it stays on loopback', async () => {
-  const p = new Process(['demo', '--listen=0.0.0.0:0', '--admin-listen=127.0.0.1:0']);
+  const p = rteProcess('demo', '--listen=0.0.0.0:0', '--admin-listen=127.0.0.1:0');
   assert.equal(await within(p.exit, 'end of rte demo'), 2);
   assert.match(p.errors(), /loopback/);
 });

@@ -22,9 +22,53 @@ const packages = [
   ['@microsoft/signalr', '@microsoft/signalr-protocol-msgpack'], // 10.0
 ];
 
-/** name with the version, the library, a maker of its MessagePack protocol. */
+const quiet = { log() {} };
+
+/** Does what it is given where XMLHttpRequest is not known: 1.1 and 3.1 then use an HTTP client of their own. */
+function hidden(act) {
+  const { XMLHttpRequest } = globalThis;
+  delete globalThis.XMLHttpRequest;
+  try {
+    return act();
+  } finally {
+    globalThis.XMLHttpRequest = XMLHttpRequest;
+  }
+}
+
+/** What a version uses for HTTP in Node. */
+function httpClient(signalR, version) {
+  const make = () => new signalR.DefaultHttpClient(quiet);
+  const client = version === '1.0.27' ? make() : hidden(make);
+  if (version.startsWith('1.')) forgive(client, signalR);
+  return client;
+}
+
+/**
+ * The DELETE with which versions before 3.0 answer a Close may come behind the
+ * poll that has ended the connection, and nobody there handles the rejection
+ * that its 404 becomes.
+ */
+function forgive(client, signalR) {
+  const send = client.send.bind(client);
+  client.send = (request) =>
+    send(request).catch((err) => (request.method === 'DELETE' && err.statusCode === 404 ? new signalR.HttpResponse(404) : Promise.reject(err)));
+}
+
+/**
+ * name with the version, the library, makers of its MessagePack protocol and of
+ * its HTTP client, and what this version can: connectionId (it tells the id),
+ * reconnects (automatic reconnect), uploads (streams to the server), results
+ * (the server may invoke it and wait), says (Close before it goes), resumes
+ * (stateful reconnect).
+ */
 export const versions = packages.map(([client, packed]) => {
   const { name, version } = require(`./node_modules/${client}/package.json`);
   const { MessagePackHubProtocol } = require(packed);
-  return { name: `${name} ${version}`, version, signalR: require(client), messagePack: () => new MessagePackHubProtocol() };
+  const major = Number.parseInt(version, 10);
+  const signalR = hidden(() => require(client));
+  return {
+    name: `${name} ${version}`, version, major, signalR, messagePack: () => new MessagePackHubProtocol(),
+    httpClient: () => httpClient(signalR, version),
+    connectionId: major >= 3, reconnects: major >= 3, uploads: major >= 3, results: major >= 7, says: major >= 8, resumes: major >= 8,
+  };
 });

@@ -138,6 +138,9 @@ func (c *Conn) takePending(msgs [][]byte) (_ [][]byte, left bool) {
 	if len(o.pending) == 0 && o.replay == nil {
 		return msgs, false
 	}
+	if o.unheard && o.replay != nil {
+		return msgs, len(o.pending) > 0
+	}
 	p := *c.protocol.Load()
 	size, n := 0, 0
 	if o.replay != nil {

@@ -115,7 +115,7 @@ func (c *Conn) welcome(p signalr.Protocol) bool {
 	}
 	o.head = signalr.AppendHandshakeResponse(nil, "")
 	if c.counts != nil {
-		o.replay = &replay{next: 1}
+		o.replay, o.unheard = &replay{next: 1}, true
 	}
 	o.busy = true
 	c.protocol.Store(&p)
@@ -147,6 +147,7 @@ func (c *Conn) record(b []byte) error {
 	}
 	c.received.Store(c.server.now.Load())
 	if c.counts != nil {
+		c.hear()
 		if fresh, err := c.counts.take(m); !fresh {
 			return err
 		}

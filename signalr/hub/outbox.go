@@ -20,7 +20,8 @@ type outbox struct {
 	waiting   bool          // busy, for a go-ahead
 	ahead     bool          // a go-ahead has come before anybody waited for it
 	suspended bool          // the transport has lost its socket; the client may come back
-	full      bool          // pending waits for acknowledgements
+	full      bool          // pending waits for acknowledgements, or for the client to speak
+	unheard   bool          // the client has not spoken since the handshake: nothing is counted yet
 	room      chan struct{} // not nil while a stream waits; closed when half the bound is free
 	last      []byte        // sent behind pending, then the transport is closed
 	ended     bool          // last is decided: nothing more may be queued

@@ -25,6 +25,7 @@ type replay struct {
 	sizes   []int            // of frames, in bytes as sent
 	bytes   int              // of all frames
 	written int              // of frames, those sent on the socket there is
+	known   int64            // the highest that was acknowledged
 }
 
 // first is what the first message that would be sent again is counted as, or
@@ -45,9 +46,16 @@ func (r *replay) add(f *signalr.Frame, n, limit int) bool {
 	return true
 }
 
-// ack forgets what the client has acknowledged.
+// ack takes the client's word that it has messages up to a number.
 func (r *replay) ack(id int64) {
-	n := int(min(max(0, id-r.first()+1), int64(len(r.frames))))
+	r.known = max(r.known, min(id, r.next-1))
+	r.forget()
+}
+
+// forget drops what was acknowledged. What is still to be sent again stays: the
+// client counts on from Sequence, whatever it has told since.
+func (r *replay) forget() {
+	n := min(int(max(0, r.known-r.first()+1)), r.written)
 	for _, size := range r.sizes[:n] {
 		r.bytes -= size
 	}
@@ -55,7 +63,7 @@ func (r *replay) ack(id int64) {
 	if len(r.frames) == 0 {
 		r.frames, r.sizes = nil, nil // an idle connection holds little
 	}
-	r.written = max(0, r.written-n)
+	r.written -= n
 }
 
 // rewind is for a new socket: nothing has been written on it.
@@ -72,6 +80,7 @@ func (r *replay) again(msgs [][]byte, p signalr.Protocol, limit int) (_ [][]byte
 		size += len(b)
 		r.written++
 	}
+	r.forget()
 	return msgs, size
 }
 
@@ -88,6 +97,7 @@ func (r *replay) unwritten() (frames []*signalr.Frame, bytes int) {
 type counts struct {
 	next     int64        // what the next message is counted as
 	awaiting bool         // on a new socket only Sequence counts at first
+	heard    atomic.Bool  // the client has spoken since the handshake, or had its time for that
 	latest   atomic.Int64 // highest that was taken
 	acked    atomic.Int64 // highest that the client was told of
 }
@@ -155,7 +165,7 @@ func (c *Conn) Resumed(tc *transport.Conn) {
 		tc.Hold()
 	}
 	in.mu.Unlock()
-	o.suspended = false
+	o.suspended, o.unheard = false, false
 	var wake bool
 	if o.ended {
 		defer tc.Abort() // it ended while there was no socket
@@ -172,6 +182,27 @@ func (c *Conn) Resumed(tc *transport.Conn) {
 		c.server.flush.add(c)
 	}
 	c.Refreshed() // it has shown its token again
+}
+
+// hear lets go of what waits for the client's first message. JavaScript clients
+// begin to count some time after they have seen the handshake's answer, and send
+// a ping at once when they do. What came earlier, such as behind the answer in
+// one frame, they would not have counted.
+func (c *Conn) hear() {
+	if c.counts.heard.Load() || c.counts.heard.Swap(true) {
+		return
+	}
+	o := &c.out
+	o.mu.Lock()
+	o.unheard = false
+	wake := false
+	if o.full {
+		o.full, wake = false, o.advance()
+	}
+	o.mu.Unlock()
+	if wake {
+		c.server.flush.add(c)
+	}
 }
 
 // acked takes the client's Ack.
@@ -197,6 +228,9 @@ func (c *Conn) acknowledge() {
 	n := c.counts
 	if n == nil {
 		return
+	}
+	if c.server.now.Load()-c.received.Load() > 1 {
+		c.hear() // other clients say nothing until they have something to say
 	}
 	latest := n.latest.Load()
 	if latest <= n.acked.Load() {

@@ -124,6 +124,65 @@ func TestNothingWasMissed(t *testing.T) {
 }
 
 // The socket is lost with calls and pushes on their way, in both directions.
+// A JavaScript client begins to count only some time after it has seen the
+// handshake's answer, and shows that by its first ping: what comes earlier it
+// would take for uncounted, and take again after the next cut. Other clients
+// need not say anything.
+func TestNothingIsCountedBeforeTheClientSpeaks(t *testing.T) {
+	greets := hub.Options{
+		Methods: map[string]hub.Method{"Echo": echo},
+		OnConnected: func(_ context.Context, c *hub.Conn) error {
+			c.Send(push("hello"))
+			return nil
+		},
+	}
+	t.Run("ping", func(t *testing.T) {
+		resuming(t, greets, func(s *site) {
+			w, query := s.stateful()
+			pinged := make(chan struct{})
+			go func() {
+				<-time.After(500 * time.Millisecond)
+				w.send(ping)
+				close(pinged)
+			}()
+			s.after(500*time.Millisecond, 500*time.Millisecond, "the greeting", func() { w.expect(pushed("hello")) })
+			<-pinged
+			w.cut()
+			w = s.back(query, 1)
+			w.expect(sequence(1), pushed("hello"))
+		})
+	})
+	t.Run("call", func(t *testing.T) {
+		resuming(t, greets, func(s *site) {
+			w, _ := s.stateful()
+			w.send(call("1", "Echo", `"a"`))
+			w.expect(pushed("hello"), result("1", `"a"`))
+		})
+	})
+	t.Run("silence", func(t *testing.T) {
+		resuming(t, greets, func(s *site) {
+			w, _ := s.stateful()
+			s.after(time.Second, 2*time.Second, "the greeting", func() { w.expect(pushed("hello")) })
+		})
+	})
+	t.Run("cut at once", func(t *testing.T) {
+		resuming(t, greets, func(s *site) {
+			w, query := s.stateful()
+			w.cut()
+			w = s.back(query, 1)
+			w.expect(sequence(1), pushed("hello"))
+		})
+	})
+	t.Run("the end", func(t *testing.T) {
+		resuming(t, greets, func(s *site) {
+			w, _ := s.stateful()
+			synctest.Wait()
+			s.hub.Drain(s.Context(), 0)
+			w.expect(pushed("hello"), `{"type":7,"allowReconnect":true}`)
+		})
+	})
+}
+
 func TestReplay(t *testing.T) {
 	resuming(t, echoes, func(s *site) {
 		w, query := s.stateful()

@@ -159,7 +159,10 @@ func TestVanishOnEveryWay(t *testing.T) {
 		d := s.hub.Conns()[0].Value.(*diary)
 		d.read()
 		begin, after, want := time.Now(), time.Duration(0), "disconnected lost, with an error"
-		if way == transport.LongPolling {
+		switch way { // to stop looks the same
+		case transport.ServerSentEvents:
+			want = "disconnected goodbye"
+		case transport.LongPolling:
 			after, want = 15*time.Second, "disconnected goodbye"
 		}
 		k.vanish()

@@ -62,7 +62,9 @@ func (s *eventStream) serve(w http.ResponseWriter, r *http.Request, first []byte
 	for {
 		select {
 		case <-r.Context().Done():
-			return r.Context().Err()
+			// Clients have no other way to say goodbye: the released server
+			// takes it for one, too.
+			return nil
 		case <-s.wake:
 		}
 		s.mu.Lock()

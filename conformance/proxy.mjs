@@ -1,0 +1,110 @@
+// What may stand between a client and its hub: networks that break, and
+// proxies that do not let everything through.
+import { createServer as createHTTP, request } from 'node:http';
+import { connect, createServer } from 'node:net';
+
+import { Inbox, within } from './wait.mjs';
+
+async function listen(server, t) {
+  await new Promise((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  return `http://127.0.0.1:${server.address().port}`;
+}
+
+/** A network between clients and a server that can be cut; it ends with the test t. */
+export class Network {
+  #pairs = new Set();
+  #inside; // called instead of passing on the whole of the next piece
+  refuses = false;
+  cuts = 0;
+
+  static async open(t, target) {
+    const network = new Network();
+    const { hostname, port } = new URL(target);
+    network.url = await listen(createServer((client) => network.#join(client, connect(Number(port), hostname))), t);
+    t.after(() => network.cut());
+    return network;
+  }
+
+  #join(client, server) {
+    const pair = { client, server };
+    if (this.refuses) return this.#end(pair);
+    this.#pairs.add(pair);
+    for (const [from, to] of [[client, server], [server, client]]) {
+      from.setNoDelay(true);
+      from.on('data', (bytes) => {
+        if (pair.torn) return; // nothing comes behind the half of a piece
+        if (!this.#inside || bytes.length < 2) {
+          to.write(bytes);
+          return;
+        }
+        pair.torn = true;
+        to.write(bytes.subarray(0, bytes.length >> 1), this.#inside);
+        this.#inside = undefined;
+      });
+      from.on('error', () => this.#end(pair));
+      from.on('close', () => !pair.stranded && this.#end(pair));
+    }
+  }
+
+  #end(pair) {
+    this.#pairs.delete(pair);
+    pair.client.destroy();
+    pair.server.destroy();
+  }
+
+  /** Cuts all connections there are, without a word. */
+  cut() {
+    this.cuts++;
+    for (const pair of [...this.#pairs]) this.#end(pair);
+  }
+
+  /** Cuts all connections inside the next piece of data, whichever way it goes, and waits for that. */
+  async cutInside() {
+    await within(new Promise((resolve) => (this.#inside = resolve)), 'data to cut inside');
+    this.cut();
+  }
+
+  /** Cuts what clients have, while the server's ends stay open. */
+  strand() {
+    this.cuts++;
+    for (const pair of [...this.#pairs]) {
+      pair.stranded = true;
+      pair.client.destroy();
+    }
+  }
+}
+
+/**
+ * A proxy that passes HTTP on, but neither WebSockets nor, unless events is
+ * true, event streams; it ends with the test t. requests has what came by, as
+ * "POST /path 200".
+ */
+export async function narrowProxy(t, target, { events = false } = {}) {
+  const requests = new Inbox();
+  const note = (req, status) => requests.push({ what: `${req.method} ${new URL(req.url, target).pathname}`, status, id: new URL(req.url, target).searchParams.get('id') });
+  const server = createHTTP((req, res) => {
+    if (!events && (req.headers.accept ?? '').includes('text/event-stream')) {
+      note(req, 403);
+      res.writeHead(403).end();
+      return;
+    }
+    const up = request(target + req.url, { method: req.method, headers: req.headers, agent: false }, (answer) => {
+      note(req, answer.statusCode);
+      res.writeHead(answer.statusCode, answer.headers);
+      res.flushHeaders();
+      answer.pipe(res);
+      answer.on('error', () => res.destroy());
+    });
+    up.on('error', () => res.destroy());
+    res.on('close', () => up.destroy());
+    req.pipe(up);
+  });
+  server.on('upgrade', (req, socket) => {
+    note(req, 403);
+    socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+  });
+  const url = await listen(server, t);
+  t.after(() => server.closeAllConnections());
+  return { url, requests };
+}
