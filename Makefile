@@ -64,7 +64,8 @@ conformance: ## Microsoft's released SignalR clients against the real program
 bench: ## the Go benchmarks; compare two outputs with: go tool -modfile=tools/go.mod benchstat OLD NEW
 	@go test -run '^$$' -bench . -benchmem ./...
 
-soak: ## by hand, hours: the Go tests SOAKRUNS (20) times in random order, SOAKLIVES (20000) lives of connections, fuzzing for SOAKTIME (10m) each
+soak: ## by hand, hours: the long forms of tests and fuzzing, SOAKTIME (10m) each, SOAKLIVES (20000) lives of connections, and the Go tests SOAKRUNS (20) times in random order
+	@RTE_SOAK=$(SOAKTIME) go test -run 'Killed|Memory' -v -timeout 8h ./cmd/rte
 	@go test -race -shuffle on -count $(SOAKRUNS) -timeout 8h ./...
 	@go test -race -run RandomLives ./signalr/hub -resume.rounds $(SOAKLIVES)
 	@tools/fuzz.sh $(SOAKTIME)

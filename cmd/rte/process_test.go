@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"syscall"
 	"testing"
@@ -11,7 +10,18 @@ import (
 
 	"rte/internal/bus"
 	"rte/internal/event"
+	"rte/producer"
 )
+
+// newProducer is a program that publishes with a token.
+func newProducer(t *testing.T, url, token string) *producer.Client {
+	t.Helper()
+	p, err := producer.New(url, producer.Options{Token: func(context.Context) (string, error) { return strings.TrimSpace(token), nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
 
 // TestKilledAfterAccepted kills the node with -9 as soon as it has accepted
 // an event, and finds the event in its folder.
@@ -36,7 +46,7 @@ func TestKilledAfterAccepted(t *testing.T) {
 		for _, name := range []string{"QueueStatus", "QueueCallInArrived"} {
 			data := fmt.Sprintf(`{"queueName":"%s of round %d"}`, name, round)
 			body := fmt.Sprintf(`{"organizationId":%q,"entityId":%q,"eventName":%q,"data":%s}`, orgText, queueText, name, data)
-			a, err := (&poster{url: "http://" + public, token: strings.TrimSpace(token), client: http.DefaultClient}).post(t.Context(), [][]byte{[]byte(body)})
+			a, err := newProducer(t, "http://"+public, token).PublishLines(t.Context(), [][]byte{[]byte(body)})
 			if err != nil || a.Accepted != 1 {
 				t.Fatal(a, err)
 			}

@@ -19,6 +19,8 @@ type item struct {
 
 	event event.Event // a copy; its time is set when first sent
 
+	after uint64 // where the one before it in its lane and call was stored
+
 	state    itemState
 	token    uint64    // of the attempt in flight
 	sent     time.Time // when that was
@@ -72,6 +74,9 @@ func (l *lanes) fill(send []sending) []sending {
 func (l *lanes) advance(it *item, send []sending) []sending {
 	it.state = finished
 	next := it.next
+	if next != nil && next.call == it.call {
+		next.after = max(it.after, it.sequence)
+	}
 	for next != nil && (next.call.abandoned || it.err != nil && next.call == it.call) {
 		if !next.call.abandoned {
 			l.refuse(next, fmt.Errorf("an earlier event of this pair was refused: %w", it.err))
@@ -84,6 +89,15 @@ func (l *lanes) advance(it *item, send []sending) []sending {
 		return send
 	}
 	return l.start(next, send)
+}
+
+// overtaken tells whether a duplicate's message has been replaced, in this
+// call, by an older event of its pair. State keeps the newest message of a
+// pair, and after a restart the ids of those only: when a producer that got no
+// answer sends several states of a pair again, the older ones go in as new.
+// The newest must then go in again, too, under another id.
+func (it *item) overtaken(a ack) bool {
+	return a.duplicate && it.stream.lane == StateLane && a.sequence < it.after
 }
 
 // store tells the call that an item went in.

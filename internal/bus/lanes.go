@@ -167,6 +167,10 @@ func (l *lanes) settle(token uint64, a ack, send []sending) []sending {
 	}
 	delete(l.inFlight, token)
 	switch {
+	case a.err == nil && it.overtaken(a):
+		it.messageID += "+"
+		l.stats.retries++
+		send = l.start(it, send)
 	case a.err == nil:
 		l.store(it, a)
 		send = l.advance(it, send)

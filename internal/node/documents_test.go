@@ -211,6 +211,35 @@ func TestOverlay(t *testing.T) {
 	}
 }
 
+// TestOverlayChecks: the check modes of an overlay are in force at the door,
+// and in the documents.
+func TestOverlayChecks(t *testing.T) {
+	t.Parallel()
+	w := start(t, func(c *node.Config) {
+		c.CatalogOverlay = overlayFile(t, `{"schema": "rte-catalogue/1", "events": [{"name": "UserStatus", "check": "warn"}, {"name": "UserAvailability", "check": "off"}]}`)
+	})
+	v := w.visit(sign(t, nil))
+	v.subscribe(userText+":UserStatus", userText+":UserAvailability")
+	w.publish(orgA, "UserStatus", userText, `{"Talking":"yes"}`)
+	if p := v.next(); string(p.Data) != `{"talking":"yes"}` {
+		t.Errorf("data %s", p.Data)
+	}
+	w.publish(orgA, "UserAvailability", userText, `{"Availability":"Lunch"}`)
+	if p := v.next(); string(p.Data) != `{"availability":"Lunch"}` {
+		t.Errorf("data %s", p.Data)
+	}
+	if _, answer := w.post(service(t, orgA), "application/json", `{"organizationId":"`+orgA.String()+`","entityId":"`+queueText+`","eventName":"QueueStatus","data":{"openStatus":9}}`); !strings.Contains(answer, `"$.data.openStatus"`) {
+		t.Errorf("an event that the overlay does not name: %s, want a rejection", answer)
+	}
+	w.until(`rte_drift_total{event="UserStatus",kind="type"} 1`)
+	if _, _, metrics := w.ask(http.MethodGet, w.AdminURL()+"/metrics"); strings.Contains(metrics, `event="UserAvailability"`) {
+		t.Error("an event that is not checked is in the drift report")
+	}
+	if _, _, body := w.ask(http.MethodGet, w.URL()+"/api/v1/asyncapi.json"); strings.Count(body, `"check": "warn"`) != 1 || strings.Count(body, `"check": "off"`) != 1 {
+		t.Error("the document does not tell the modes")
+	}
+}
+
 // TestOverlayIsGone: a node that starts without the overlay, on a store that
 // has its events, runs and tells.
 func TestOverlayIsGone(t *testing.T) {
