@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { binary } from '../../conformance/rte.mjs';
+import { binary } from '../../conformance/process.mjs';
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -16,7 +16,7 @@ export const read = (...path) => readFileSync(join(root, ...path), 'utf8');
 
 /** What `rte catalog` prints. */
 export function catalog(format, ...flags) {
-  return execFileSync(binary(), ['catalog', '--format', format, ...flags], { encoding: 'utf8', maxBuffer: 1 << 26 });
+  return execFileSync(binary('./cmd/rte'), ['catalog', '--format', format, ...flags], { encoding: 'utf8', maxBuffer: 1 << 26 });
 }
 
 /** The golden payloads: event, file, organization, entity, wire (text). */
