@@ -10,14 +10,14 @@ VERSION  ?= dev
 GOFILES  = $$(find . -name '*.go' -not -path '*/node_modules/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help fmt deps format vet staticcheck lint test race fuzz bench web conformance soak build ci
+.PHONY: help fmt deps format vet staticcheck lint test race fuzz bench gen generated catalog web conformance soak build ci
 
 help: ## this list
 	@echo 'RTE. See it live: go run ./cmd/rte demo'; echo
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## everything, as CI does it; installs what it needs, stops at the first failure
-	@tools/steps.sh deps format vet staticcheck lint race fuzz web conformance
+	@tools/steps.sh deps format generated vet staticcheck lint race fuzz catalog web conformance
 
 fmt: ## format the Go code
 	@gofmt -s -w $(GOFILES) && $(TOOL) goimports -local rte -w $(GOFILES)
@@ -45,6 +45,15 @@ race: ## the Go tests, with the race detector
 
 fuzz: ## every fuzz target with FUZZTIME inputs (20000x)
 	@tools/fuzz.sh $(FUZZTIME)
+
+gen: ## make everything that comes of internal/event/catalog.json
+	@go generate ./internal/event
+
+generated: ## the same; fail if the committed files were old
+	@tools/generated.sh
+
+catalog: ## other people's validators on the schemas, documents and types
+	@cd tools/catalog && npm ci --no-audit --no-fund && npm test
 
 web: ## test and build the pages; fail if the committed ones were old
 	@tools/pages.sh

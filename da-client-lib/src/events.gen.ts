@@ -4,7 +4,7 @@
 export type Guid = string;
 
 /**
- * A date and time as text: up to seven digits behind the seconds, then Z, an
+ * A date and time as text: up to nine digits behind the seconds, then Z, an
  * offset, or nothing, which means UTC. The last moment of the year 9999 is "no end".
  */
 export type DateTime = string;
@@ -154,9 +154,9 @@ export interface UserAvailability {
   availability: Availability | null;
   /** End of the state; the last moment of the year 9999 when it has none. Page: DateTime.MaxValue when continuous; on the wire 9999-12-31T23:59:59.9999999 with no zone suffix. */
   endTime: DateTime;
-  /** What set the state (values unpublished). Type written 'String' with a capital. */
+  /** What set the state (values unpublished). */
   eventSource: string | null;
-  /** User's own text. Type written 'String' with a capital. */
+  /** User's own text. */
   note: string | null;
   /** Organization (tenant). */
   organizationId: Guid;

@@ -96,7 +96,8 @@ func (m *merger) enum(text json.RawMessage) (string, error) {
 		if err == nil && len(e.Values) > 0 && e.Values[0].Number != v.Number {
 			err = errors.New("texts and numbers do not mix")
 		}
-		if err == nil && e.Has(v.Value) && !(m.overlay && slices.Contains(e.Values, v)) {
+		repeats := m.overlay && slices.Contains(e.Values, v)
+		if err == nil && e.Has(v.Value) && !repeats {
 			err = fmt.Errorf("%s is there twice", v.Value)
 		}
 		if err != nil {

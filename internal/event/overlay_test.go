@@ -227,6 +227,33 @@ func TestCatalogWritesItself(t *testing.T) {
 	}
 }
 
+// TestDocumentedOverlay: the example of docs/operations.md is good, and does
+// what the page says.
+func TestDocumentedOverlay(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "## Overlays of the catalogue")
+	_, section, _ = strings.Cut(section, "```json\n")
+	text, _, found := strings.Cut(section, "```")
+	if !found {
+		t.Fatal("the page has no example")
+	}
+	cat, err := event.NewCatalog().Overlay([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	started, ok := cat.Lookup("UserWrapUpStarted")
+	if !ok || started.Check != event.Warn || started.Hearers != event.Self|event.ManagedUsers|event.Supervisor {
+		t.Errorf("UserWrapUpStarted is %+v", started)
+	}
+	if changed, _ := cat.Lookup("CallbackChanged"); changed.Check != event.Off {
+		t.Errorf("CallbackChanged is checked: %v", changed.Check)
+	}
+}
+
 func FuzzOverlay(f *testing.F) {
 	older, err := os.ReadFile("../../docs/examples/older-events.overlay.json")
 	if err != nil {

@@ -46,8 +46,7 @@ func (n *Null[T]) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// A DateTime is a date and time as payloads spell it: .NET's, with up to seven
-// digits behind the seconds, and Z, an offset or nothing behind that.
+// A DateTime is a date and time as payloads spell it; see [ParseDateTime].
 type DateTime string
 
 // OpenEnd is the end of a state without one: .NET's DateTime.MaxValue, which
@@ -59,15 +58,11 @@ func DateTimeOf(t time.Time) DateTime {
 	return DateTime(t.UTC().Format("2006-01-02T15:04:05.9999999Z"))
 }
 
-// Time reads a date; one without a zone is UTC, a day alone its beginning.
+// Time reads a date, as [ParseDateTime] does.
 func (d DateTime) Time() (time.Time, error) {
-	for _, layout := range [...]string{
-		time.RFC3339Nano, "2006-01-02T15:04:05.9999999", // the usual ones
-		"2006-01-02T15:04Z07:00", "2006-01-02T15:04", time.DateOnly,
-	} {
-		if t, err := time.Parse(layout, string(d)); err == nil {
-			return t, nil
-		}
+	t, ok := ParseDateTime([]byte(d))
+	if !ok {
+		return t, fmt.Errorf("not a date and time (%d characters); wanted like 2026-11-22T08:00:00Z", len(d))
 	}
-	return time.Time{}, fmt.Errorf("not a date and time (%d characters); wanted like 2026-11-22T08:00:00Z", len(d))
+	return t, nil
 }

@@ -106,7 +106,7 @@ type UserActionMobileCall struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserActionMobileCall) Event() string { return "UserActionMobileCall" }
+func (UserActionMobileCall) Event() string { return "UserActionMobileCall" }
 
 // UserAlert: A pool alert the user set up has fired. Does not name the queue: UserQueueAlert does.
 type UserAlert struct {
@@ -120,7 +120,7 @@ type UserAlert struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserAlert) Event() string { return "UserAlert" }
+func (UserAlert) Event() string { return "UserAlert" }
 
 // UserAssistedCallbackRequest: A call was made or allocated for a callback case. The entity is
 // TargetUser, not a callback.
@@ -137,7 +137,7 @@ type UserAssistedCallbackRequest struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserAssistedCallbackRequest) Event() string { return "UserAssistedCallbackRequest" }
+func (UserAssistedCallbackRequest) Event() string { return "UserAssistedCallbackRequest" }
 
 // UserAvailability: The user's availability state.
 type UserAvailability struct {
@@ -153,7 +153,7 @@ type UserAvailability struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserAvailability) Event() string { return "UserAvailability" }
+func (UserAvailability) Event() string { return "UserAvailability" }
 
 // UserCallbackChanged: A callback changed, copy for one concerned user. CallbackChanged, field for
 // field, and TargetUser.
@@ -190,7 +190,7 @@ type UserCallbackChanged struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserCallbackChanged) Event() string { return "UserCallbackChanged" }
+func (UserCallbackChanged) Event() string { return "UserCallbackChanged" }
 
 // UserCallInArrived: Direct call reached the user's allocation step.
 type UserCallInArrived struct {
@@ -204,7 +204,7 @@ type UserCallInArrived struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserCallInArrived) Event() string { return "UserCallInArrived" }
+func (UserCallInArrived) Event() string { return "UserCallInArrived" }
 
 // UserCallInComing: Direct call to a user entered the platform. The login name is Username here,
 // UserName in other events of the same call.
@@ -219,7 +219,7 @@ type UserCallInComing struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserCallInComing) Event() string { return "UserCallInComing" }
+func (UserCallInComing) Event() string { return "UserCallInComing" }
 
 // UserCallInDisconnected: Direct call ended.
 type UserCallInDisconnected struct {
@@ -235,7 +235,7 @@ type UserCallInDisconnected struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserCallInDisconnected) Event() string { return "UserCallInDisconnected" }
+func (UserCallInDisconnected) Event() string { return "UserCallInDisconnected" }
 
 // UserCallInOverflow: Direct call goes on to the next routing target.
 type UserCallInOverflow struct {
@@ -256,7 +256,7 @@ type UserCallInOverflow struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserCallInOverflow) Event() string { return "UserCallInOverflow" }
+func (UserCallInOverflow) Event() string { return "UserCallInOverflow" }
 
 // UserCallInTransferCancelled: Transfer of a direct call failed or was withdrawn.
 type UserCallInTransferCancelled struct {
@@ -276,7 +276,7 @@ type UserCallInTransferCancelled struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserCallInTransferCancelled) Event() string { return "UserCallInTransferCancelled" }
+func (UserCallInTransferCancelled) Event() string { return "UserCallInTransferCancelled" }
 
 // UserCallInTransferConnected: Transfer of a direct call was answered.
 type UserCallInTransferConnected struct {
@@ -296,7 +296,7 @@ type UserCallInTransferConnected struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserCallInTransferConnected) Event() string { return "UserCallInTransferConnected" }
+func (UserCallInTransferConnected) Event() string { return "UserCallInTransferConnected" }
 
 // UserCallInTransferStarted: Transfer of a direct call began.
 type UserCallInTransferStarted struct {
@@ -316,7 +316,7 @@ type UserCallInTransferStarted struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserCallInTransferStarted) Event() string { return "UserCallInTransferStarted" }
+func (UserCallInTransferStarted) Event() string { return "UserCallInTransferStarted" }
 
 // UserCallInUserAllocated: Direct call rings at the user.
 type UserCallInUserAllocated struct {
@@ -332,7 +332,7 @@ type UserCallInUserAllocated struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserCallInUserAllocated) Event() string { return "UserCallInUserAllocated" }
+func (UserCallInUserAllocated) Event() string { return "UserCallInUserAllocated" }
 
 // UserCallInUserCancelled: Ringing at the user stopped without an answer.
 type UserCallInUserCancelled struct {
@@ -348,7 +348,7 @@ type UserCallInUserCancelled struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserCallInUserCancelled) Event() string { return "UserCallInUserCancelled" }
+func (UserCallInUserCancelled) Event() string { return "UserCallInUserCancelled" }
 
 // UserCallInUserConnected: The user answered the direct call.
 type UserCallInUserConnected struct {
@@ -363,7 +363,7 @@ type UserCallInUserConnected struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserCallInUserConnected) Event() string { return "UserCallInUserConnected" }
+func (UserCallInUserConnected) Event() string { return "UserCallInUserConnected" }
 
 // UserCallInUserOverflow: The user's own rules send the call elsewhere.
 type UserCallInUserOverflow struct {
@@ -379,7 +379,7 @@ type UserCallInUserOverflow struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserCallInUserOverflow) Event() string { return "UserCallInUserOverflow" }
+func (UserCallInUserOverflow) Event() string { return "UserCallInUserOverflow" }
 
 // UserCallOutConnected: Outgoing call was answered.
 type UserCallOutConnected struct {
@@ -393,7 +393,7 @@ type UserCallOutConnected struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserCallOutConnected) Event() string { return "UserCallOutConnected" }
+func (UserCallOutConnected) Event() string { return "UserCallOutConnected" }
 
 // UserCallOutDisconnected: Outgoing call ended.
 type UserCallOutDisconnected struct {
@@ -409,7 +409,7 @@ type UserCallOutDisconnected struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserCallOutDisconnected) Event() string { return "UserCallOutDisconnected" }
+func (UserCallOutDisconnected) Event() string { return "UserCallOutDisconnected" }
 
 // UserCallOutGoing: User started an outgoing call.
 type UserCallOutGoing struct {
@@ -423,7 +423,7 @@ type UserCallOutGoing struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserCallOutGoing) Event() string { return "UserCallOutGoing" }
+func (UserCallOutGoing) Event() string { return "UserCallOutGoing" }
 
 // UserConfigurationSetNextCLI: Asks call routing to present a given number for the user's next calls.
 type UserConfigurationSetNextCLI struct {
@@ -435,7 +435,7 @@ type UserConfigurationSetNextCLI struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserConfigurationSetNextCLI) Event() string { return "UserConfigurationSetNextCLI" }
+func (UserConfigurationSetNextCLI) Event() string { return "UserConfigurationSetNextCLI" }
 
 // UserMissedCallNotification: Tells the user of a call that was rejected or missed. Only the envelope
 // names user and organization.
@@ -446,7 +446,7 @@ type UserMissedCallNotification struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserMissedCallNotification) Event() string { return "UserMissedCallNotification" }
+func (UserMissedCallNotification) Event() string { return "UserMissedCallNotification" }
 
 // UserQueueAlert: Queue flavour of the user's alert. Comes with UserAlert and says which queue it is
 // about; only the envelope names user and organization.
@@ -456,7 +456,7 @@ type UserQueueAlert struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserQueueAlert) Event() string { return "UserQueueAlert" }
+func (UserQueueAlert) Event() string { return "UserQueueAlert" }
 
 // UserStatus: Contact-centre state of the user. The page describes it with the first half of
 // UserAlert's sentence; the meaning follows from its fields.
@@ -476,7 +476,7 @@ type UserStatus struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserStatus) Event() string { return "UserStatus" }
+func (UserStatus) Event() string { return "UserStatus" }
 
 // UserVoiceMailNotification: Tells the user of a voicemail. Only the envelope names user and
 // organization; the page's table is cut after EmailTranscript, so further members may come.
@@ -487,7 +487,7 @@ type UserVoiceMailNotification struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*UserVoiceMailNotification) Event() string { return "UserVoiceMailNotification" }
+func (UserVoiceMailNotification) Event() string { return "UserVoiceMailNotification" }
 
 // QueueAttachedUsers: Who is attached to the queue, in full. The page describes it with
 // QueueCallInArrived's sentence; the meaning follows from its fields.
@@ -498,7 +498,7 @@ type QueueAttachedUsers struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*QueueAttachedUsers) Event() string { return "QueueAttachedUsers" }
+func (QueueAttachedUsers) Event() string { return "QueueAttachedUsers" }
 
 // QueueCallInArrived: Call was taken into the service queue.
 type QueueCallInArrived struct {
@@ -513,7 +513,7 @@ type QueueCallInArrived struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*QueueCallInArrived) Event() string { return "QueueCallInArrived" }
+func (QueueCallInArrived) Event() string { return "QueueCallInArrived" }
 
 // QueueCallInComing: Call to a queue entered the platform.
 type QueueCallInComing struct {
@@ -528,7 +528,7 @@ type QueueCallInComing struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*QueueCallInComing) Event() string { return "QueueCallInComing" }
+func (QueueCallInComing) Event() string { return "QueueCallInComing" }
 
 // QueueCallInDisconnected: Queue call ended. QueueId is the queue that allocated last: after an
 // overflow the first queue hears nothing of the end.
@@ -545,7 +545,7 @@ type QueueCallInDisconnected struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*QueueCallInDisconnected) Event() string { return "QueueCallInDisconnected" }
+func (QueueCallInDisconnected) Event() string { return "QueueCallInDisconnected" }
 
 // QueueCallInOverflow: Queue call goes on to the next routing point.
 type QueueCallInOverflow struct {
@@ -565,7 +565,7 @@ type QueueCallInOverflow struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*QueueCallInOverflow) Event() string { return "QueueCallInOverflow" }
+func (QueueCallInOverflow) Event() string { return "QueueCallInOverflow" }
 
 // QueueCallInTransferCancelled: Forwarding of a queue call failed or was withdrawn.
 type QueueCallInTransferCancelled struct {
@@ -585,7 +585,7 @@ type QueueCallInTransferCancelled struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*QueueCallInTransferCancelled) Event() string { return "QueueCallInTransferCancelled" }
+func (QueueCallInTransferCancelled) Event() string { return "QueueCallInTransferCancelled" }
 
 // QueueCallInTransferConnected: Forwarding of a queue call was answered.
 type QueueCallInTransferConnected struct {
@@ -604,7 +604,7 @@ type QueueCallInTransferConnected struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*QueueCallInTransferConnected) Event() string { return "QueueCallInTransferConnected" }
+func (QueueCallInTransferConnected) Event() string { return "QueueCallInTransferConnected" }
 
 // QueueCallInTransferStarted: Forwarding of a queue call began.
 type QueueCallInTransferStarted struct {
@@ -624,7 +624,7 @@ type QueueCallInTransferStarted struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*QueueCallInTransferStarted) Event() string { return "QueueCallInTransferStarted" }
+func (QueueCallInTransferStarted) Event() string { return "QueueCallInTransferStarted" }
 
 // QueueCallInUserAllocated: Queue call rings at an agent.
 type QueueCallInUserAllocated struct {
@@ -642,7 +642,7 @@ type QueueCallInUserAllocated struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*QueueCallInUserAllocated) Event() string { return "QueueCallInUserAllocated" }
+func (QueueCallInUserAllocated) Event() string { return "QueueCallInUserAllocated" }
 
 // QueueCallInUserCancelled: Ringing at an agent stopped without an answer.
 type QueueCallInUserCancelled struct {
@@ -661,7 +661,7 @@ type QueueCallInUserCancelled struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*QueueCallInUserCancelled) Event() string { return "QueueCallInUserCancelled" }
+func (QueueCallInUserCancelled) Event() string { return "QueueCallInUserCancelled" }
 
 // QueueCallInUserConnected: An agent answered the queue call.
 type QueueCallInUserConnected struct {
@@ -679,7 +679,7 @@ type QueueCallInUserConnected struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*QueueCallInUserConnected) Event() string { return "QueueCallInUserConnected" }
+func (QueueCallInUserConnected) Event() string { return "QueueCallInUserConnected" }
 
 // QueueStatus: Counters of the queue.
 type QueueStatus struct {
@@ -703,7 +703,7 @@ type QueueStatus struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*QueueStatus) Event() string { return "QueueStatus" }
+func (QueueStatus) Event() string { return "QueueStatus" }
 
 // CallbackChanged: A callback request was created, updated or closed; carries the whole request. Sent
 // on closing too, though no member says so; LastAttempt… repeat the newest attempt.
@@ -739,7 +739,7 @@ type CallbackChanged struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*CallbackChanged) Event() string { return "CallbackChanged" }
+func (CallbackChanged) Event() string { return "CallbackChanged" }
 
 // CallbackListStatus: Counters of the callback list, checked every 15 s, sent on change. At most four
 // a minute; a change that is undone within a quarter of a minute is not seen.
@@ -762,7 +762,7 @@ type CallbackListStatus struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*CallbackListStatus) Event() string { return "CallbackListStatus" }
+func (CallbackListStatus) Event() string { return "CallbackListStatus" }
 
 // CallbackRequestNotification: Tells agents of a new request on a list. Only the envelope names the
 // organization; ListId may be null.
@@ -782,7 +782,7 @@ type CallbackRequestNotification struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*CallbackRequestNotification) Event() string { return "CallbackRequestNotification" }
+func (CallbackRequestNotification) Event() string { return "CallbackRequestNotification" }
 
 // CallbackRequestReceivedNotification: Confirms to the caller by SMS that the request was received.
 // Only the envelope names the organization; ListId may be null.
@@ -796,7 +796,7 @@ type CallbackRequestReceivedNotification struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*CallbackRequestReceivedNotification) Event() string {
+func (CallbackRequestReceivedNotification) Event() string {
 	return "CallbackRequestReceivedNotification"
 }
 
@@ -812,7 +812,7 @@ type CallListNotification struct {
 }
 
 // Event is the event's name in the catalogue.
-func (*CallListNotification) Event() string { return "CallListNotification" }
+func (CallListNotification) Event() string { return "CallListNotification" }
 
 // NewPayload makes an empty payload of the built-in event with that name, as
 // the catalogue spells it; nil if there is none.

@@ -26,7 +26,7 @@ func Go(c *event.Catalog) ([]byte, error) {
 	}
 	for _, t := range c.Events {
 		goStruct(&b, t)
-		fmt.Fprintf(&b, "\n// Event is the event's name in the catalogue.\nfunc (*%s) Event() string { return %q }\n", t.Name, t.Name)
+		fmt.Fprintf(&b, "\n// Event is the event's name in the catalogue.\nfunc (%s) Event() string { return %q }\n", t.Name, t.Name)
 	}
 	b.WriteString("\n// NewPayload makes an empty payload of the built-in event with that name, as\n" +
 		"// the catalogue spells it; nil if there is none.\nfunc NewPayload(name string) Payload {\n\tswitch name {\n")

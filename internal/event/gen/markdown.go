@@ -42,7 +42,7 @@ const markdownIntro = `
 - **entity**: whose id a client subscribes with. *envelope*: the payload does not carry it.
 - **semantics**: *state*, the newest value replaces older ones · *occurrence*, every one counts · *item-change*, a whole
   snapshot of one item of the entity · *notification*, a one-off message · *command*, an instruction to another program.
-- **type**: the page's own words. A ` + "`Guid`" + ` and a ` + "`DateTime`" + ` are text in JSON; a ` + "`DateTime`" + ` has up to seven digits behind the
+- **type**: the page's own words. A ` + "`Guid`" + ` and a ` + "`DateTime`" + ` are text in JSON; a ` + "`DateTime`" + ` has up to nine digits behind the
   seconds, and Z, an offset, or nothing, which means UTC; a ` + "`?`" + ` says that the page itself calls the field nullable.
 - **null**: whether null is a good value. Any member may be missing, and members that are not listed pass.
 - **personal data**: *none* · *id*, stands for a person, a call or a case · *contact*, names or reaches a person ·

@@ -39,7 +39,7 @@ const tsHead = `/** A Guid as text, in any usual spelling. Compare ignoring case
 export type Guid = string;
 
 /**
- * A date and time as text: up to seven digits behind the seconds, then Z, an
+ * A date and time as text: up to nine digits behind the seconds, then Z, an
  * offset, or nothing, which means UTC. The last moment of the year 9999 is "no end".
  */
 export type DateTime = string;
