@@ -92,21 +92,23 @@ func (r *replay) unwritten() (frames []*signalr.Frame, bytes int) {
 	return r.frames[r.written:], bytes
 }
 
-// counts are those of what the client sends. All but what is atomic belongs to
-// the feeder.
+// counts are those of what the client sends. What is neither atomic nor guarded
+// belongs to the feeder.
 type counts struct {
 	next     int64        // what the next message is counted as
 	awaiting bool         // on a new socket only Sequence counts at first
 	heard    atomic.Bool  // the client has spoken since the handshake, or had its time for that
 	latest   atomic.Int64 // highest that was taken
-	acked    atomic.Int64 // highest that the client was told of
+	acked    int64        // highest that the client was told of; guarded by outbox.mu
 }
 
 // take counts a message. It reports whether the message is new; what comes
 // again, and what comes before Sequence, is not.
 func (n *counts) take(m signalr.Message) (fresh bool, err error) {
 	if s, ok := m.(*signalr.Sequence); ok {
-		if s.ID > n.next {
+		// Not n.next: the client may have learned from an Ack how far it had
+		// come, and been cut before all of that had come again.
+		if s.ID > n.latest.Load()+1 {
 			return false, errSequence
 		}
 		n.next, n.awaiting = s.ID, false
@@ -153,7 +155,6 @@ func (c *Conn) Suspended() (wanted bool) {
 func (c *Conn) Resumed(tc *transport.Conn) {
 	c.reader = signalr.Reader{} // half a message of the old socket is nothing
 	c.counts.awaiting = true
-	c.counts.acked.Store(0) // what it was told may not have arrived
 	c.received.Store(c.server.now.Load())
 	c.server.resumptions.Add(1)
 
@@ -166,6 +167,7 @@ func (c *Conn) Resumed(tc *transport.Conn) {
 	}
 	in.mu.Unlock()
 	o.suspended, o.unheard = false, false
+	c.counts.acked = 0 // what it was told may not have arrived
 	var wake bool
 	if o.ended {
 		defer tc.Abort() // it ended while there was no socket
@@ -232,13 +234,18 @@ func (c *Conn) acknowledge() {
 	if c.server.now.Load()-c.received.Load() > 1 {
 		c.hear() // other clients say nothing until they have something to say
 	}
-	latest := n.latest.Load()
-	if latest <= n.acked.Load() {
-		return
+	o := &c.out
+	o.mu.Lock()
+	wake := false
+	if latest := n.latest.Load(); latest > n.acked && !o.ended {
+		// An Ack can always be encoded.
+		b, _ := (*c.protocol.Load()).Append(nil, &signalr.Ack{ID: latest})
+		n.acked = latest
+		wake = o.urge(b)
 	}
-	b, err := (*c.protocol.Load()).Append(nil, &signalr.Ack{ID: latest})
-	if err == nil && c.urge(b, false) {
-		n.acked.Store(latest)
+	o.mu.Unlock()
+	if wake {
+		c.server.flush.add(c)
 	}
 }
 

@@ -13,12 +13,12 @@ import (
 // handshake; what was on its way is the receivers' business.
 type resumption struct {
 	h        *Handler
-	receiver Resumer // known before the first socket is read
+	receiver Resumer       // known before the first socket is read
+	turn     chan struct{} // holds a token while a new socket is being made
 
 	mu       sync.Mutex
 	retained bool          // the receiver wants the connection to outlive its socket
 	dropped  bool          // and does not any more
-	coming   bool          // a new socket is being made
 	parked   bool          // there is no socket, and the timer runs
 	over     bool          // the connection has ended, or is about to
 	conn     *Conn         // on the newest socket
@@ -28,7 +28,7 @@ type resumption struct {
 }
 
 func newResumption(h *Handler, c *Conn) *resumption {
-	return &resumption{h: h, conn: c, free: make(chan struct{})}
+	return &resumption{h: h, conn: c, free: make(chan struct{}), turn: make(chan struct{}, 1)}
 }
 
 // errReplaced ends a socket whose client has come with another: the client
@@ -80,9 +80,10 @@ func (r *resumption) expire() {
 	r.h.release(c, true)
 }
 
-// discard ends a connection that is parked, and lets no other wait. It does not
+// discard ends a connection that is parked, and lets no other wait. It returns
+// the connection on its newest socket, which is to be ended, too. It does not
 // wait for what the receiver is being told: it may be the receiver who asks.
-func (r *resumption) discard() {
+func (r *resumption) discard() *Conn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.dropped = true
@@ -90,6 +91,7 @@ func (r *resumption) discard() {
 		r.timer.Stop()
 		go r.expire()
 	}
+	return r.conn
 }
 
 // resumeWebSocket serves an upgrade request for a connection that there is: a
@@ -99,6 +101,12 @@ func (h *Handler) resumeWebSocket(w http.ResponseWriter, r *http.Request, user a
 	re := c.outlives
 	if re == nil {
 		answer(w, http.StatusConflict, "")
+		return
+	}
+	select {
+	case re.turn <- struct{}{}: // a client may come again while it is still being answered
+		defer func() { <-re.turn }()
+	case <-r.Context().Done():
 		return
 	}
 	if status, text := re.claim(); status != 0 {
@@ -114,10 +122,11 @@ func (h *Handler) resumeWebSocket(w http.ResponseWriter, r *http.Request, user a
 	}
 	s.receiver = re.receiver
 	re.mu.Lock()
-	re.conn, re.free, re.coming = next, make(chan struct{}), false
+	re.conn, re.free = next, make(chan struct{})
+	dropped := re.dropped
 	re.mu.Unlock()
 	re.receiver.Resumed(next)
-	if h.replace(next) {
+	if h.replace(next) || dropped {
 		next.Abort()
 	}
 	go s.run(early)
@@ -127,14 +136,13 @@ func (h *Handler) resumeWebSocket(w http.ResponseWriter, r *http.Request, user a
 // returns. Status is 0, or the answer to the request.
 func (r *resumption) claim() (status int, text string) {
 	r.mu.Lock()
-	if r.over || !r.retained || r.coming {
+	if r.over || !r.retained {
 		defer r.mu.Unlock()
 		if r.over {
 			return http.StatusNotFound, noConnection
 		}
 		return http.StatusConflict, ""
 	}
-	r.coming = true
 	old, free := r.conn.link.(*webSocket), r.free
 	r.mu.Unlock()
 	old.end(errReplaced)
@@ -142,7 +150,6 @@ func (r *resumption) claim() (status int, text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.over || r.dropped {
-		r.coming = false
 		return http.StatusNotFound, noConnection
 	}
 	r.timer.Stop()
@@ -154,7 +161,6 @@ func (r *resumption) claim() (status int, text string) {
 func (r *resumption) unclaim() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.coming = false
 	r.wait()
 	if r.dropped {
 		r.timer.Stop()
