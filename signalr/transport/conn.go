@@ -141,18 +141,18 @@ func (c *Conn) Resume() { c.link.resume() }
 // sent: a WebSocket closes with status 1000, or 1011 if the application
 // failed, and waits some seconds for the client's answer.
 func (c *Conn) Close(failed bool) {
-	c.link.close(failed)
 	if c.outlives != nil {
-		c.outlives.discard()
+		c = c.outlives.discard()
 	}
+	c.link.close(failed)
 }
 
 // Abort ends the connection at once.
 func (c *Conn) Abort() {
-	c.link.abort()
 	if c.outlives != nil {
-		c.outlives.discard()
+		c = c.outlives.discard()
 	}
+	c.link.abort()
 }
 
 // Resumable reports whether client and server have agreed on stateful

@@ -80,9 +80,10 @@ func (r *resumption) expire() {
 	r.h.release(c, true)
 }
 
-// discard ends a connection that is parked, and lets no other wait. It does not
+// discard ends a connection that is parked, and lets no other wait. It returns
+// the connection on its newest socket, which is to be ended, too. It does not
 // wait for what the receiver is being told: it may be the receiver who asks.
-func (r *resumption) discard() {
+func (r *resumption) discard() *Conn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.dropped = true
@@ -90,6 +91,7 @@ func (r *resumption) discard() {
 		r.timer.Stop()
 		go r.expire()
 	}
+	return r.conn
 }
 
 // resumeWebSocket serves an upgrade request for a connection that there is: a
@@ -115,9 +117,10 @@ func (h *Handler) resumeWebSocket(w http.ResponseWriter, r *http.Request, user a
 	s.receiver = re.receiver
 	re.mu.Lock()
 	re.conn, re.free, re.coming = next, make(chan struct{}), false
+	dropped := re.dropped
 	re.mu.Unlock()
 	re.receiver.Resumed(next)
-	if h.replace(next) {
+	if h.replace(next) || dropped {
 		next.Abort()
 	}
 	go s.run(early)

@@ -90,7 +90,10 @@ type webSocket struct {
 // run feeds the receiver until the connection ends.
 func (s *webSocket) run(early []byte) {
 	s.begin()
-	err := s.take(early)
+	var err error
+	if s.pause() { // as for all that comes
+		err = s.take(early)
+	}
 	for err == nil {
 		s.pause()
 		err = s.socket.read(s.take)
@@ -158,14 +161,17 @@ func (s *webSocket) controlFrame(op ws.OpCode, payload []byte) error {
 	return nil
 }
 
-// pause waits while the receiver holds.
-func (s *webSocket) pause() {
+// pause waits while the receiver holds. It reports whether the connection still
+// is to be read.
+func (s *webSocket) pause() bool {
 	s.mu.Lock()
-	gate := s.gate
-	s.mu.Unlock()
-	if gate != nil {
+	defer s.mu.Unlock()
+	if gate := s.gate; gate != nil {
+		s.mu.Unlock()
 		<-gate
+		s.mu.Lock()
 	}
+	return !s.ended
 }
 
 // hold has no effect once the end has begun: then reading must go on, or the
