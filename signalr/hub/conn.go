@@ -29,12 +29,13 @@ type Conn struct {
 	reader    signalr.Reader
 	handshake []byte // what has arrived of it
 
-	protocol atomic.Pointer[signalr.Protocol] // nil until the handshake is done
-	received atomic.Uint32                    // second of the last message
-	sent     atomic.Uint32                    // second of the last write
-	born     uint32                           // second of the server's clock
-	expires  atomic.Uint32                    // likewise; 0 is never
-	pinged   atomic.Bool                      // the client pings, so its silence means something
+	protocol  atomic.Pointer[signalr.Protocol] // nil until the handshake is done
+	received  atomic.Uint32                    // second of the last message
+	sent      atomic.Uint32                    // second of the last write
+	born      uint32                           // second of the server's clock
+	expires   atomic.Uint32                    // likewise; 0 is never
+	pinged    atomic.Bool                      // the client pings, so its silence means something
+	refreshed atomic.Bool                      // OnRefreshed is waiting to run
 
 	out outbox
 	in  inbox
@@ -142,16 +143,29 @@ func (c *Conn) tick(now uint32) {
 // ping sends a ping if nothing else is on its way.
 func (c *Conn) ping() {
 	b, err := c.server.pingFrame.Bytes(*c.protocol.Load())
-	if err == nil && c.urge(b, true) {
-		c.server.pings.Add(1)
+	if err != nil {
+		return
+	}
+	o := &c.out
+	o.mu.Lock()
+	if o.ended || o.busy {
+		o.mu.Unlock()
+		return
+	}
+	wake := o.urge(b)
+	o.mu.Unlock()
+	c.server.pings.Add(1)
+	if wake {
+		c.server.flush.add(c)
 	}
 }
 
 // Refreshed takes note of a new token (transport.Refresher).
 func (c *Conn) Refreshed() {
 	c.expire()
-	if on := c.server.o.OnRefreshed; on != nil {
+	if on := c.server.o.OnRefreshed; on != nil && !c.refreshed.Swap(true) {
 		c.enqueue(func(ctx context.Context) {
+			c.refreshed.Store(false)
 			c.run(ctx, func(context.Context, *Call) (signalr.Value, error) { //nolint:errcheck // it has none
 				on(c)
 				return nil, nil

@@ -90,29 +90,18 @@ func (o *outbox) start() (wake bool) {
 }
 
 // urge sends a whole message, which may be shared, before all that waits; it is
-// not counted. ifIdle sends it only when nothing else is on its way. It reports
-// whether the message was taken.
-func (c *Conn) urge(b []byte, ifIdle bool) bool {
-	o := &c.out
-	o.mu.Lock()
-	if o.ended || ifIdle && o.busy {
-		o.mu.Unlock()
-		return false
-	}
+// not counted. It reports whether the flusher must be told. The caller holds mu.
+func (o *outbox) urge(b []byte) (wake bool) {
 	if o.head == nil {
 		o.head = b
 	} else {
 		o.head = append(slices.Clip(o.head), b...)
 	}
-	wake := o.start()
+	wake = o.start()
 	if o.full { // that does not hold for this
 		o.full, wake = false, o.advance()
 	}
-	o.mu.Unlock()
-	if wake {
-		c.server.flush.add(c)
-	}
-	return true
+	return wake
 }
 
 // makeRoom tells streams that wait to look again. The caller holds mu.

@@ -25,6 +25,7 @@ type replay struct {
 	sizes   []int            // of frames, in bytes as sent
 	bytes   int              // of all frames
 	written int              // of frames, those sent on the socket there is
+	acked   int64            // highest that the client has acknowledged
 }
 
 // first is what the first message that would be sent again is counted as, or
@@ -45,9 +46,17 @@ func (r *replay) add(f *signalr.Frame, n, limit int) bool {
 	return true
 }
 
-// ack forgets what the client has acknowledged.
+// ack takes an acknowledgement.
 func (r *replay) ack(id int64) {
-	n := int(min(max(0, id-r.first()+1), int64(len(r.frames))))
+	r.acked = max(r.acked, min(id, r.next-1))
+	r.forget()
+}
+
+// forget forgets what the client has acknowledged. What has not been written on
+// the socket there is must stay: from Sequence on the client counts what comes,
+// be it old or new to it.
+func (r *replay) forget() {
+	n := min(int(max(0, r.acked-r.first()+1)), r.written)
 	for _, size := range r.sizes[:n] {
 		r.bytes -= size
 	}
@@ -55,7 +64,7 @@ func (r *replay) ack(id int64) {
 	if len(r.frames) == 0 {
 		r.frames, r.sizes = nil, nil // an idle connection holds little
 	}
-	r.written = max(0, r.written-n)
+	r.written -= n
 }
 
 // rewind is for a new socket: nothing has been written on it.
@@ -72,6 +81,7 @@ func (r *replay) again(msgs [][]byte, p signalr.Protocol, limit int) (_ [][]byte
 		size += len(b)
 		r.written++
 	}
+	r.forget()
 	return msgs, size
 }
 
@@ -83,21 +93,23 @@ func (r *replay) unwritten() (frames []*signalr.Frame, bytes int) {
 	return r.frames[r.written:], bytes
 }
 
-// counts are those of what the client sends. All but what is atomic belongs to
-// the feeder.
+// counts are those of what the client sends. What is neither atomic nor guarded
+// belongs to the feeder.
 type counts struct {
 	next     int64        // what the next message is counted as
 	awaiting bool         // on a new socket only Sequence counts at first
 	heard    atomic.Bool  // the client has spoken since the handshake, or had its time for that
 	latest   atomic.Int64 // highest that was taken
-	acked    atomic.Int64 // highest that the client was told of
+	acked    int64        // highest that the client was told of; guarded by outbox.mu
 }
 
 // take counts a message. It reports whether the message is new; what comes
 // again, and what comes before Sequence, is not.
 func (n *counts) take(m signalr.Message) (fresh bool, err error) {
 	if s, ok := m.(*signalr.Sequence); ok {
-		if s.ID > n.next {
+		// Not n.next: the client may have learned from an Ack how far it had
+		// come, and been cut before all of that had come again.
+		if s.ID > n.latest.Load()+1 {
 			return false, errSequence
 		}
 		n.next, n.awaiting = s.ID, false
@@ -144,7 +156,6 @@ func (c *Conn) Suspended() (wanted bool) {
 func (c *Conn) Resumed(tc *transport.Conn) {
 	c.reader = signalr.Reader{} // half a message of the old socket is nothing
 	c.counts.awaiting = true
-	c.counts.acked.Store(0) // what it was told may not have arrived
 	c.received.Store(c.server.now.Load())
 	c.server.resumptions.Add(1)
 
@@ -157,6 +168,7 @@ func (c *Conn) Resumed(tc *transport.Conn) {
 	}
 	in.mu.Unlock()
 	o.suspended, o.unheard = false, false
+	c.counts.acked = 0 // what it was told may not have arrived
 	var wake bool
 	if o.ended {
 		defer tc.Abort() // it ended while there was no socket
@@ -223,13 +235,18 @@ func (c *Conn) acknowledge() {
 	if c.server.now.Load()-c.received.Load() > 1 {
 		c.hear() // other clients say nothing until they have something to say
 	}
-	latest := n.latest.Load()
-	if latest <= n.acked.Load() {
-		return
+	o := &c.out
+	o.mu.Lock()
+	wake := false
+	if latest := n.latest.Load(); latest > n.acked && !o.ended {
+		// An Ack can always be encoded.
+		b, _ := (*c.protocol.Load()).Append(nil, &signalr.Ack{ID: latest})
+		n.acked = latest
+		wake = o.urge(b)
 	}
-	b, err := (*c.protocol.Load()).Append(nil, &signalr.Ack{ID: latest})
-	if err == nil && c.urge(b, false) {
-		n.acked.Store(latest)
+	o.mu.Unlock()
+	if wake {
+		c.server.flush.add(c)
 	}
 }
 

@@ -42,7 +42,8 @@ type Options struct {
 	// OnConnected ran. err is nil if the client said goodbye.
 	OnDisconnected func(c *Conn, err error)
 	// OnRefreshed runs when the client has shown a new token: [Conn.User] has
-	// changed. It runs in the order of the connection's calls.
+	// changed. It runs in the order of the connection's calls, once for all
+	// tokens shown before it begins.
 	OnRefreshed func(c *Conn)
 
 	// Parallel is how many calls of one connection run at a time; default 1.
