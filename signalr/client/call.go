@@ -13,6 +13,7 @@ type call struct {
 	sent   bool // the hub knows of it
 	items  []item
 	bytes  int                 // in items
+	late   bool                // items are not taken: the reader waits no more
 	end    *signalr.Completion // behind the items; nil until it has come
 	failed error               // behind the items instead: this side has given up
 	wake   chan struct{}       // holds a token when something has come; never closed
@@ -162,6 +163,7 @@ func (s *conn) taken(k *call) (v signalr.Value, end *signalr.Completion, err err
 	}
 	k.bytes -= first.bytes
 	if k.bytes <= holdBytes/2 {
+		k.late = false
 		s.ease()
 	}
 	return first.value, nil, nil

@@ -273,7 +273,7 @@ func (f *fake) accept() *peer {
 	case conn := <-f.conns:
 		f.Cleanup(func() { conn.Close() })
 		return &peer{T: f.T, conn: conn}
-	case <-time.After(time.Hour): // of the bubble
+	case <-time.After(24 * time.Hour): // of the bubble
 		f.Fatal("no WebSocket came")
 		return nil
 	}
@@ -332,9 +332,20 @@ func (p *peer) expect(records ...string) {
 	p.Helper()
 	for _, want := range records {
 		if got := p.hear(); got != want {
-			p.Fatalf("the client sent %s, want %s", got, want)
+			p.Errorf("the client sent %s, want %s", got, want)
+			return
 		}
 	}
+}
+
+// async runs a function beside the test; done is closed behind it.
+func async(fn func()) (done <-chan struct{}) {
+	c := make(chan struct{})
+	go func() {
+		defer close(c)
+		fn()
+	}()
+	return c
 }
 
 func bubble(t *testing.T, body func(t *testing.T)) {

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"iter"
+	"time"
 
 	"rte/signalr"
 )
@@ -22,11 +23,12 @@ import (
 // the loop early, and the end of ctx, cancel the stream at the hub. An item is
 // never nil. An argument that is an [Upload] is a stream to the method.
 //
-// Items that the loop has not taken wait. While a few are waiting nothing more
-// is read from the connection, so that a loop may take its time; unless the
-// program waits for something else from the hub, which may be what the loop
-// waits for. Then up to Options.MaxStreamBytes may wait, and more end the
-// stream with ErrOverrun.
+// Items that the loop has not taken wait. While some are waiting nothing more
+// is read from the connection, so that the hub sends no faster than the loop
+// takes. That cannot last: the program may wait for something else from the
+// hub, which may be what the loop waits for, and servers give up a connection
+// that is not read for ten seconds. So in these cases more is read, and wait up
+// to Options.MaxStreamBytes; beyond, the stream ends with ErrOverrun.
 func (c *Client) Stream(ctx context.Context, target string, args ...any) iter.Seq2[signalr.Value, error] {
 	return func(yield func(signalr.Value, error) bool) {
 		if err := c.stream(ctx, target, args, yield); err != nil {
@@ -68,6 +70,9 @@ func (c *Client) stream(ctx context.Context, target string, args []any, yield fu
 const (
 	// holdBytes is how much of a stream may wait before the reader does.
 	holdBytes = 64 << 10
+	// holdTime is for how long it does, while nothing is taken; released
+	// servers abort a connection that takes nothing for 10 s.
+	holdTime = 5 * time.Second
 	// itemBytes is what an item costs beside its message.
 	itemBytes = 64
 )
@@ -85,11 +90,25 @@ func (s *conn) item(m *signalr.StreamItem, n int) {
 			return
 		}
 		s.hold(true)
+		patience := time.NewTimer(holdTime)
 		select {
 		case <-held:
 		case <-s.life.Done():
+		case <-patience.C:
+			s.hurry(m.ID)
 		}
+		patience.Stop()
 		s.hold(false)
+	}
+}
+
+// hurry lets the reader go on, whatever waits of a stream, until its loop
+// takes items again.
+func (s *conn) hurry(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := s.calls[id]; k != nil {
+		k.late = true
 	}
 }
 
@@ -102,12 +121,12 @@ func (s *conn) put(id string, v signalr.Value, n int) (held <-chan struct{}, don
 	switch {
 	case k == nil || !k.stream || k.failed != nil || s.life.Err() != nil:
 		return nil, true
-	case k.bytes <= holdBytes, s.waiting > 0 && k.bytes+n <= s.c.o.MaxStreamBytes:
+	case k.bytes <= holdBytes, (s.waiting > 0 || k.late) && k.bytes+n <= s.c.o.MaxStreamBytes:
 		k.items = append(k.items, item{v, n})
 		k.bytes += n
 		k.tell()
 		return nil, true
-	case s.waiting > 0:
+	case s.waiting > 0, k.late:
 		k.failed = ErrOverrun // forget cancels it
 		k.tell()
 		return nil, true

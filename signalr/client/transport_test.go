@@ -52,17 +52,32 @@ func (g *gate) front(next http.Handler) http.Handler {
 			g.tried = append(g.tried, string(t))
 		}
 		g.ids[id] = true
+		stuck, closed := g.stuck[t], g.closed[t]
 		g.mu.Unlock()
-		if g.stuck[t] {
+		if stuck {
 			<-r.Context().Done()
 			return
 		}
-		if g.closed[t] {
+		if closed {
 			http.Error(w, "no upgrades here", http.StatusBadGateway)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// stick says whether a transport gets no answer.
+func (g *gate) stick(t client.Transport, stuck bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.stuck = map[client.Transport]bool{t: stuck}
+}
+
+// log is what was tried.
+func (g *gate) log() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return strings.Join(g.tried, " ")
 }
 
 func TestTransportIsChosen(t *testing.T) {
@@ -114,7 +129,7 @@ func TestTransportIsChosen(t *testing.T) {
 					}
 					c.Close()
 				}
-				if tried := strings.Join(g.tried, " "); tried != test.tried {
+				if tried := g.log(); tried != test.tried {
 					t.Errorf("tried %s, want %s", tried, test.tried)
 				}
 				if status, ok := errors.AsType[*client.StatusError](err); strings.Contains(test.want, "status 502") && (!ok || status.Status != 502) {
@@ -168,10 +183,10 @@ func TestStartContext(t *testing.T) {
 		if err := c.Start(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != 5*time.Second {
 			t.Errorf("Start = %v after %v, want a timeout after 5 s", err, time.Since(begin))
 		}
-		if tried := strings.Join(g.tried, " "); tried != "negotiate WebSockets" || c.State() != client.Disconnected {
+		if tried := g.log(); tried != "negotiate WebSockets" || c.State() != client.Disconnected {
 			t.Errorf("tried %s, and the client is %v", tried, c.State())
 		}
-		g.stuck = nil
+		g.stick(client.WebSockets, false)
 		if err := c.Start(t.Context()); err != nil { // it may be tried again
 			t.Error(err)
 		}
