@@ -124,7 +124,9 @@ func TestTooManyCalls(t *testing.T) {
 			},
 		}})
 		p := f.connect(c, 1)
-		call := func(i int) string { return fmt.Sprintf(`{"type":1,"invocationId":"%d","target":"Wait","arguments":[]}`, i) }
+		call := func(i int) string {
+			return fmt.Sprintf(`{"type":1,"invocationId":"%d","target":"Wait","arguments":[]}`, i)
+		}
 		for i := range 5 {
 			p.say(call(i))
 		}

@@ -172,6 +172,7 @@ type fake struct {
 	mu     sync.Mutex
 	answer func(*http.Request) string // to negotiation
 	refuse int                        // the status that WebSockets are refused with; 0 takes them
+	hang   bool                       // WebSockets get no answer
 }
 
 func newFake(t *testing.T) *fake {
@@ -181,10 +182,14 @@ func newFake(t *testing.T) *fake {
 	f.server = signalrtest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.asked <- strings.TrimSpace(r.Method + " " + r.URL.String() + " " + strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
 		f.mu.Lock()
-		answer, refuse := f.answer, f.refuse
+		answer, refuse, hang := f.answer, f.refuse, f.hang
 		f.mu.Unlock()
 		if strings.HasSuffix(r.URL.Path, "/negotiate") {
 			w.Write([]byte(answer(r))) //nolint:errcheck // the client sees
+			return
+		}
+		if hang {
+			<-r.Context().Done()
 			return
 		}
 		if refuse != 0 {
@@ -214,6 +219,13 @@ func (f *fake) refuses(status int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.refuse = status
+}
+
+// hangs lets WebSockets get no answer.
+func (f *fake) hangs(hang bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hang = hang
 }
 
 // requests are those that were made since the last call.
