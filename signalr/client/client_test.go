@@ -56,7 +56,7 @@ func TestInvoke(t *testing.T) {
 		if _, err := c.Invoke(t.Context(), "Echo", make(chan int)); err == nil {
 			t.Error("an argument that cannot be encoded: no error")
 		}
-		if err := c.Send("Echo", func() {}); err == nil || c.Err() != nil {
+		if err := c.Send(t.Context(), "Echo", func() {}); err == nil || c.Err() != nil {
 			t.Errorf("Send = %v, and the client ended with %v, want an error and no end", err, c.Err())
 		}
 	})
@@ -107,7 +107,7 @@ func TestInvokeContext(t *testing.T) {
 		if _, err := c.Invoke(t.Context(), "Never"); !errors.Is(err, client.ErrClosed) {
 			t.Errorf("Invoke behind Close = %v, want %v", err, client.ErrClosed)
 		}
-		if err := c.Send("Never"); !errors.Is(err, client.ErrClosed) {
+		if err := c.Send(t.Context(), "Never"); !errors.Is(err, client.ErrClosed) {
 			t.Errorf("Send behind Close = %v, want %v", err, client.ErrClosed)
 		}
 	})
@@ -148,7 +148,7 @@ func TestServerCloses(t *testing.T) {
 				c := s.dial(nil, client.Options{})
 				_, err := c.Invoke(t.Context(), "Bye")
 				<-c.Done()
-				for _, err := range []error{err, c.Err(), c.Send("Bye")} {
+				for _, err := range []error{err, c.Err(), c.Send(t.Context(), "Bye")} {
 					if got, ok := errors.AsType[*client.ServerError](err); !ok || *got != want {
 						t.Errorf("got %v, want %v", err, &want)
 					}
@@ -220,7 +220,7 @@ func TestStuckServer(t *testing.T) {
 		blocked := make(chan error)
 		go func() {
 			for {
-				if err := c.Send("X", strings.Repeat("x", 10_000)); err != nil {
+				if err := c.Send(t.Context(), "X", strings.Repeat("x", 10_000)); err != nil {
 					blocked <- err
 					return
 				}
