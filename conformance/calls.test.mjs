@@ -139,6 +139,20 @@ onEveryWay((way) => {
     assert.deepEqual(ordered ? ran : [...ran].sort((a, b) => a - b), numbers);
   });
 
+  test('a slow call holds up those behind it, unless the hub runs calls in parallel', async (t) => {
+    const inOrder = await enter(t);
+    const done = new Inbox();
+    const slow = inOrder.invoke('Delay', 60).then(done.push);
+    if (!ordered) await inOrder.connection.send('Nothing'); // the slow one has left, too
+    await Promise.all([slow, inOrder.invoke('Delay', 0).then(done.push)]);
+    if (ordered) assert.deepEqual(done.items, [60, 0]);
+
+    const parallel = await enter(t, '/parallel');
+    const opened = parallel.invoke('Await');
+    await parallel.invoke('Open');
+    assert.equal(await opened, 'opened');
+  });
+
   test('large messages, up and down', async (t) => {
     const { messages, invoke } = await enter(t, '/large');
     const large = 'x客👩🏽‍💻'.repeat(40_000); // about 900 KB

@@ -91,3 +91,6 @@ export function assertClosedWith(way, err, text) {
 export function failure(promise, what) {
   return within(promise.then((value) => Promise.reject(new Error(`${what} succeeded with ${JSON.stringify(value)}`)), (err) => err), what);
 }
+
+/** The ways of the newest version. */
+export const newestWays = ways.filter(({ client }) => client === versions.at(-1));
