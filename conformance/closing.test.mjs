@@ -125,7 +125,7 @@ test('SIGTERM: every client is told to come back, and the hub ends well', async 
 });
 
 test('timers: who is quiet stays, who has pinged and then falls silent is closed', async (t) => {
-  // Every timer of this site is a second or two. In that time no client pings,
+  // The timers of this site are one to three seconds. In that time no client pings,
   // but since 7.0 once when it starts; who polls does not even do that.
   const sites = await Promise.all(ways.map((way) => enter(t, way, `${hub.url}/quick`)));
   const silent = (way) => way.client.major >= 7 && transportOf(way.mode) !== 'LongPolling';
@@ -134,7 +134,7 @@ test('timers: who is quiet stays, who has pinged and then falls silent is closed
     if (silent(way)) {
       const began = performance.now();
       await again(site, way, 'Server returned an error on close: Connection closed with an error.');
-      assert.ok(performance.now() - began > 1000, `${way.name}: too early`);
+      assert.ok(performance.now() - began > 2000, `${way.name}: too early`);
       assert.equal((await hub.ended(site.id)).reason, 'timeout');
       await site.connection.stop();
     }
@@ -150,9 +150,9 @@ test('timers: who is quiet stays, who has pinged and then falls silent is closed
 test('timers: clients that ping are not closed', { timeout: 30_000 }, async (t) => {
   const pinging = ways.filter((way) => way.client.major >= 8);
   const sites = await Promise.all(pinging.map((way) => open(t, way, `${hub.url}/quick`, {
-    reconnect: [[0]], builder: (b) => b.withKeepAliveInterval(500).withServerTimeout(3000),
+    reconnect: [[0]], builder: (b) => b.withKeepAliveInterval(500).withServerTimeout(4000),
   })));
-  await new Promise((resolve) => setTimeout(resolve, 4500)); // longer than all time-outs of both sides
+  await new Promise((resolve) => setTimeout(resolve, 5500)); // longer than the time-outs of both sides
   for (const [i, site] of sites.entries()) {
     assert.equal(await site.invoke('Echo', 'still here'), 'still here', pinging[i].name);
     assert.deepEqual([site.closes.items, site.story.items], [[], []], pinging[i].name);
