@@ -58,7 +58,7 @@ catalog: ## other people's validators on the schemas, documents and types
 web: ## test and build the pages; fail if the committed ones were old
 	@tools/pages.sh
 
-conformance: ## Microsoft's released SignalR clients against the real program
+conformance: ## Microsoft's released SignalR clients against the real program and test hubs
 	@cd conformance && npm ci --no-audit --no-fund && npm test
 
 bench: ## the Go benchmarks; compare two outputs with: go tool -modfile=tools/go.mod benchstat OLD NEW

@@ -78,12 +78,11 @@ func placed(path string, to transport.Redirect, err error) plan {
 	}}
 }
 
-// quick makes every timer short, so that tests need not wait. The server's
-// clock ticks once a second.
+// quick makes the timers of quiet connections short, so that tests need not
+// wait. The server's clock ticks once a second.
 func quick(_ *site, h *hub.Options, t *transport.Options) {
-	h.HandshakeTimeout, h.KeepAlive, h.ClientTimeout = time.Second, time.Second, 2*time.Second
-	t.ConnectTimeout, t.DisconnectTimeout = time.Second, 2*time.Second
-	t.PollTimeout, t.CloseTimeout = time.Second, time.Second
+	h.KeepAlive, h.ClientTimeout = time.Second, 3*time.Second
+	t.PollTimeout, t.DisconnectTimeout = time.Second, 3*time.Second
 }
 
 // build makes the sites.
