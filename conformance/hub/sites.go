@@ -51,7 +51,7 @@ func plans(url string) []plan {
 		{"/tokens", tokens},
 		{"/refresh", refreshing},
 		{"/refusing", func(_ *site, h *hub.Options, _ *transport.Options) {
-			h.OnConnected = func(context.Context, *hub.Conn) error { return errors.New("the house is full") }
+			h.OnConnected = func(context.Context, *hub.Conn) error { return errors.New("the door is shut") }
 		}},
 		{"/asking", func(s *site, h *hub.Options, _ *transport.Options) {
 			h.DetailedErrors = true
@@ -67,7 +67,7 @@ func plans(url string) []plan {
 		placed("/redirect", transport.Redirect{URL: url + "/default"}, nil),
 		placed("/elsewhere", transport.Redirect{URL: url + "/tokens", AccessToken: tokenOf("alice", time.Hour)}, nil),
 		placed("/round", transport.Redirect{URL: url + "/round"}, nil),
-		placed("/full", transport.Redirect{}, errors.New("The house is full.")), //nolint:staticcheck // it is told to clients
+		placed("/full", transport.Redirect{}, errors.New("the house is full")),
 	}
 }
 
