@@ -155,6 +155,31 @@ func TestDuplicates(t *testing.T) {
 	})
 }
 
+// An Ack may reach the server before what it sends once more arrives here; if
+// the link is lost between, the server goes on behind what was acknowledged.
+func TestAckOvertakesReplay(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var d diary
+		c, f, p := stateful(t, client.Options{})
+		c.On("Push", func(args []signalr.Value) { d.note("%s", text(t, args[0])) })
+		p.say(push("1"), push("2"))
+		synctest.Wait()
+		p.conn.Close()
+		q := f.accept()
+		q.expect(sequence(1))
+		q.say(sequence(1))
+		q.expect(ack(2))
+		q.conn.Close()
+		r := f.accept()
+		r.expect(sequence(1))
+		r.say(sequence(3), push("3"))
+		r.expect(ack(3))
+		if diff := cmp.Diff([]string{"1", "2", "3"}, d.read()); diff != "" {
+			t.Errorf("heard (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // However fast messages come, an Ack is sent once a second at most.
 func TestAckRate(t *testing.T) {
 	bubble(t, func(t *testing.T) {
