@@ -115,7 +115,7 @@ func FuzzFrames(f *testing.F) {
 		}
 		for wrote := w.wrote.Bytes(); len(wrote) > 0; pings-- {
 			r := bytes.NewReader(wrote)
-			answer, err := ws.ReadFrame(r)
+			answer, err := readFrame(r)
 			if err != nil || !answer.Header.Masked || answer.Header.OpCode != ws.OpPong && answer.Header.OpCode != ws.OpClose {
 				t.Fatalf("%x is answered with %x: %v", p, w.wrote.Bytes(), err)
 			}

@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -323,7 +324,7 @@ func (p *peer) hear() string {
 				return record
 			}
 		}
-		f, err := ws.ReadFrame(p.conn)
+		f, err := readFrame(p.conn)
 		switch {
 		case err != nil:
 			return "end"
@@ -372,4 +373,14 @@ func text(t *testing.T, v signalr.Value) (s string) {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// readFrame reads a whole frame; a client under test sends no endless one.
+func readFrame(r io.Reader) (f ws.Frame, err error) {
+	if f.Header, err = ws.ReadHeader(r); err != nil {
+		return f, err
+	}
+	f.Payload = make([]byte, f.Header.Length)
+	_, err = io.ReadFull(r, f.Payload)
+	return f, err
 }

@@ -62,7 +62,7 @@ func TestNegotiation(t *testing.T) {
 					if fmt.Sprint(err) != test.want || test.is != nil && !errors.Is(err, test.is) {
 						t.Errorf("Start = %v, want %s", err, test.want)
 					}
-					if n := len(f.requests()); test.is == client.ErrRedirects && n != 101 {
+					if n := len(f.requests()); errors.Is(test.is, client.ErrRedirects) && n != 101 {
 						t.Errorf("%d requests, want 1 and 100 redirects", n)
 					}
 					return
