@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -152,6 +153,41 @@ func TestServerCloses(t *testing.T) {
 					if got, ok := errors.AsType[*client.ServerError](err); !ok || *got != want {
 						t.Errorf("got %v, want %v", err, &want)
 					}
+				}
+			})
+		})
+	}
+}
+
+// Close says goodbye by the hub's protocol, once, and by the transport's own.
+func TestGoodbye(t *testing.T) {
+	for way, want := range map[client.Transport]string{
+		client.WebSockets: "", client.ServerSentEvents: "POST POST POST", client.LongPolling: "POST POST DELETE", // handshake, ping, Close
+	} {
+		t.Run(string(way), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var mu sync.Mutex
+				var methods []string
+				ended := make(chan error, 1)
+				s := newSiteBehind(t, hub.Options{OnConnected: func(context.Context, *hub.Conn) error { return nil }, OnDisconnected: func(_ *hub.Conn, err error) { ended <- err }}, transport.Options{}, func(next http.Handler) http.Handler {
+					return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						if r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "/negotiate") {
+							mu.Lock()
+							methods = append(methods, r.Method)
+							mu.Unlock()
+						}
+						next.ServeHTTP(w, r)
+					})
+				})
+				c := s.dial(nil, client.Options{Transport: way})
+				synctest.Wait()
+				begin := time.Now()
+				c.Close()
+				if err := <-ended; err != nil || time.Since(begin) > 0 {
+					t.Errorf("the hub saw the end as %v, and Close took %v", err, time.Since(begin))
+				}
+				if got := strings.Join(methods, " "); got != want {
+					t.Errorf("requests: %s, want %s", got, want)
 				}
 			})
 		})

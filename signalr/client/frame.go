@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -173,4 +174,20 @@ func (w *webSocket) goodbye() {
 // cut closes the connection.
 func (w *webSocket) cut() {
 	w.conn.Close() //nolint:errcheck // there is nothing to do about it
+}
+
+// errClosedFrame is a WebSocket's end by a close frame: the server wanted it.
+type errClosedFrame struct {
+	code   int
+	reason string
+}
+
+func (e *errClosedFrame) Error() string {
+	return strings.TrimSpace(fmt.Sprintf("the server closed the WebSocket with status %d %s", e.code, e.reason))
+}
+
+// wanted says whether a link was ended by the server's own will.
+func wanted(err error) bool {
+	_, ok := errors.AsType[*errClosedFrame](err)
+	return ok
 }

@@ -333,12 +333,24 @@ func (p *peer) hear() string {
 		case f.Header.OpCode.IsControl():
 			continue
 		}
-		text, whole := strings.CutSuffix(string(ws.UnmaskFrame(f).Payload), "\x1e")
+		text, whole := strings.CutSuffix(string(f.Payload), "\x1e")
 		if !whole || f.Header.OpCode != ws.OpText {
 			p.Errorf("the client sent %q, want whole records of text", text)
 		}
 		p.heard = append(p.heard, strings.Split(text, "\x1e")...)
 	}
+}
+
+// readFrame reads a frame of a client, and takes its mask off.
+func readFrame(r io.Reader) (f ws.Frame, err error) {
+	if f.Header, err = ws.ReadHeader(r); err != nil {
+		return f, err
+	}
+	f.Payload = make([]byte, f.Header.Length)
+	if _, err = io.ReadFull(r, f.Payload); err == nil && f.Header.Masked {
+		ws.Cipher(f.Payload, f.Header.Mask, 0)
+	}
+	return f, err
 }
 
 func (p *peer) expect(records ...string) {

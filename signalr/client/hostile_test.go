@@ -161,6 +161,69 @@ func TestHostilePlainServer(t *testing.T) {
 	}
 }
 
+// A server that does not read holds the senders, not the reader, whatever it
+// pings; when it reads again it gets the newest pong.
+func TestReaderWaitsForNoWriter(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c, conn, err := newFake(t).dial("{}\x1e", client.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make(chan string, 10)
+		c.On("Push", func(args []signalr.Value) { got <- text(t, args[0]) })
+		sent := async(func() {
+			if err := c.Send(t.Context(), "Large", strings.Repeat("x", 200_000)); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		for _, p := range []string{"old", "new"} {
+			ws.WriteFrame(conn, ws.NewPingFrame([]byte(p)))
+			ws.WriteFrame(conn, ws.NewTextFrame([]byte(`{"type":1,"target":"Push","arguments":["`+p+"\"]}\x1e")))
+			if g := <-got; g != p {
+				t.Errorf("heard %s, want %s", g, p)
+			}
+		}
+		<-time.After(5 * time.Second)
+		for large := false; ; {
+			f, err := readFrame(conn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			large = large || f.Header.Length > 200_000
+			if f.Header.OpCode == ws.OpPong {
+				if p := string(f.Payload); p != "new" || !large {
+					t.Errorf("pong %q, behind the message: %t", p, large)
+				}
+				break
+			}
+		}
+		<-sent
+	})
+}
+
+// Why the hub went is what the hub said, though somebody found out first that
+// nothing can be sent any more.
+func TestLastWordsCount(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFake(t)
+		c := client.New(f.server.URL, client.Options{HTTPClient: f.server.Client()})
+		c.On("Push", func([]signalr.Value) { <-time.After(500 * time.Millisecond) })
+		p := f.connect(c, 1)
+		p.say(push("x"), `{"type":7,"error":"limit"}`)
+		p.conn.Close()
+		synctest.Wait()
+		err := c.Send(t.Context(), "X")
+		if e, ok := errors.AsType[*client.ServerError](err); !ok || e.Text != "limit" || !errors.Is(err, client.ErrLost) {
+			t.Errorf("Send = %v, want the hub's words", err)
+		}
+		<-c.Done()
+		if e, ok := errors.AsType[*client.ServerError](c.Err()); !ok || e.Text != "limit" {
+			t.Errorf("ended with %v, want the hub's words", c.Err())
+		}
+	})
+}
+
 // Frames cut and joined in every way.
 func TestFramesIn(t *testing.T) {
 	bubble(t, func(t *testing.T) {

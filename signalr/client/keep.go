@@ -21,6 +21,8 @@ func (s *conn) keep() {
 	if s.still() {
 		ping.Stop()
 		watch.Stop()
+	} else { // as released clients do: it tells the hub that this one counts, and can be missed
+		s.send(s.life, &signalr.Ping{}) //nolint:errcheck // as below
 	}
 	ack := time.NewTicker(ackEvery)
 	defer ack.Stop()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"rte/signalr"
@@ -19,7 +20,8 @@ const pollTimeout = 100 * time.Second
 // server answers when it has something.
 type longPoll struct {
 	*upstream
-	most int // of one answer, in bytes
+	most int         // of one answer, in bytes
+	bye  atomic.Bool // goodbye was said
 }
 
 // dialLongPoll makes the first poll, which the server answers at once.
@@ -78,6 +80,9 @@ func (l *longPoll) poll(ctx context.Context) ([]byte, error) {
 
 // goodbye says it by DELETE, which the server may not know any more.
 func (l *longPoll) goodbye() {
+	if l.bye.Swap(true) {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
 	defer cancel()
 	if resp, err := l.do(ctx, "close", http.MethodDelete, nil, nil, http.StatusAccepted); err == nil {

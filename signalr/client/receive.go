@@ -1,7 +1,6 @@
 package client
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -159,20 +158,4 @@ func wireText(err error) string {
 		return text
 	}
 	return "error"
-}
-
-// errClosedFrame is a WebSocket's end by a close frame: the server wanted it.
-type errClosedFrame struct {
-	code   int
-	reason string
-}
-
-func (e *errClosedFrame) Error() string {
-	return strings.TrimSpace(fmt.Sprintf("the server closed the WebSocket with status %d %s", e.code, e.reason))
-}
-
-// wanted says whether a link was ended by the server's own will.
-func wanted(err error) bool {
-	_, ok := errors.AsType[*errClosedFrame](err)
-	return ok
 }

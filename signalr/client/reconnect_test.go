@@ -132,6 +132,7 @@ func TestFourAttempts(t *testing.T) {
 		}}
 		d.keep(&o)
 		c := s.dial(nil, o)
+		synctest.Wait() // nothing is being sent
 		s.cable.plug(false)
 		began = time.Now()
 		s.cable.cut()

@@ -1,7 +1,9 @@
 package client
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"time"
 
 	"rte/signalr"
@@ -70,13 +72,11 @@ func (s *conn) resend(l link) {
 	first, sent := s.replay.again()
 	s.mu.Unlock()
 	b, err := s.protocol.Append(nil, &signalr.Sequence{ID: first})
-	for i := 0; err == nil && i <= len(sent); i++ {
-		if err = l.write(b, time.Now().Add(s.c.o.ServerTimeout)); err == nil && i < len(sent) {
-			b = sent[i]
-		}
+	if err == nil {
+		err = l.write(append(b, bytes.Join(sent, nil)...), time.Now().Add(s.c.o.ServerTimeout))
 	}
 	if err != nil {
-		s.giveUp(l, err)
+		s.giveUp(l, fmt.Errorf("send: %w", err))
 		return
 	}
 	s.mu.Lock()

@@ -222,7 +222,7 @@ func TestNoResume(t *testing.T) {
 		{name: "Close", end: func(_ *fake, p *peer) { p.say(`{"type":7,"allowReconnect":true}`) }, lost: "the server closed the connection"},
 		{name: "nonsense", end: func(_ *fake, p *peer) { p.say("nonsense") }, lost: "not JSON"},
 		{name: "refused", end: func(f *fake, p *peer) { f.refuses(404); p.conn.Close() }, lost: "receive: "},
-		{name: "lost before the Sequence", peers: []func(*peer){func(q *peer) { q.conn.Close() }}, lost: "receive: "},
+		{name: "lost before the Sequence", peers: []func(*peer){func(q *peer) { q.conn.Close() }}, lost: ": "},
 		{name: "no Sequence", peers: []func(*peer){func(q *peer) {
 			for range 3 { // it is alive, but
 				q.say(`{"type":6}`)

@@ -64,6 +64,7 @@ func survive(t *testing.T, protocol signalr.Protocol, how string) {
 			}
 		},
 	})
+	synctest.Wait() // OnConnected has returned
 	id, conn := c.ID(), s.hub.Conns()[0]
 
 	var all sync.WaitGroup
