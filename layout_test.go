@@ -74,7 +74,8 @@ func house() map[string]room {
 		"internal/auth": {floor: 2, imports: map[string]string{
 			"internal/event": "rights are about organizations, entities and events",
 		}, libs: map[string]string{
-			"github.com/golang-jwt/jwt/v5": "signatures and times of tokens",
+			"github.com/golang-jwt/jwt/v5": "signatures of tokens",
+			"github.com/MicahParks/jwkset": "keys in the form that issuers publish",
 		}},
 		"internal/bus": {floor: 2, imports: map[string]string{
 			"internal/event": "it stores and carries events",

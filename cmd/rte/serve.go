@@ -30,6 +30,7 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 		c.DataDir = ""
 		c.JWTSecret, c.JWTSecretFile = freshSecret(), ""
 		c.ServiceJWTSecret, c.ServiceJWTSecretFile = "", ""
+		c.JWTPublicKey, c.JWKSURL, c.ServiceJWTPublicKey, c.ServiceJWKSURL = "", "", "", ""
 	}
 	n, err := node.New(c.Config, c.Logger())
 	if err != nil {

@@ -2,9 +2,7 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"slices"
-	"strings"
+	"os"
 	"time"
 
 	"rte/internal/auth"
@@ -27,6 +25,9 @@ type tokenMakeCmd struct {
 	List        []string      `placeholder:"GUID" help:"A call list the user may see; may be repeated."`
 	VisibleUser []string      `placeholder:"GUID" help:"Another user this one may see; may be repeated."`
 	TTL         time.Duration `name:"ttl" default:"1h" help:"How long the token is good."`
+	PrivateKey  string        `type:"path" placeholder:"FILE" help:"Private key (PEM) to sign with, instead of --jwt-secret."`
+	KeyID       string        `name:"key-id" placeholder:"TEXT" help:"Key id (kid) that the token's header shall name."`
+	Algorithm   string        `placeholder:"NAME" help:"How to sign (default: HS256 with a secret, RS256 with an RSA key, else what the key is for)."`
 }
 
 // Run prints the token.
@@ -58,7 +59,11 @@ func (c *tokenMakeCmd) Run(s streams) error {
 			*l.ids = append(*l.ids, id)
 		}
 	}
-	token, err := c.Sign(claims)
+	key, err := c.signingKey(role)
+	if err != nil {
+		return usage(err)
+	}
+	token, err := c.SignWith(key, claims)
 	if err != nil {
 		return usage(err)
 	}
@@ -66,82 +71,18 @@ func (c *tokenMakeCmd) Run(s streams) error {
 	return err
 }
 
-type tokenCheckCmd struct {
-	node.Keys   `embed:""`
-	overlayFlag `embed:""`
-
-	JWT string `arg:"" name:"jwt" help:"The token, or - to read it from standard input."`
-}
-
-// Run prints the verdict; a refused token is exit code 1.
-func (c *tokenCheckCmd) Run(s streams) error {
-	v, err := c.Verifier()
-	if err != nil {
-		return usage(err)
-	}
-	cat, err := c.catalog()
-	if err != nil {
-		return usage(err)
-	}
-	token := c.JWT
-	if token == "-" {
-		b, err := io.ReadAll(io.LimitReader(s.in, auth.MaxTokenBytes+1))
-		if err != nil {
-			return err
-		}
-		token = strings.TrimSpace(string(b))
-	}
-	p, err := v.Verify(token)
-	if err != nil {
-		fmt.Fprintln(s.out, "refused:", err)
-		return errRefused
-	}
-	fmt.Fprintf(s.out, "good until %s\n", p.Expires.Format(time.RFC3339))
-	fmt.Fprintf(s.out, "user %s\norganization %s\nrole %s\n", p.User, p.Org, p.Role)
-	if p.Demoted {
-		fmt.Fprintln(s.out, "note: the token claims a role that is unknown or that its key may not give; it counts as user")
-	}
-	fmt.Fprintln(s.out, "may hear:")
-	return explain(s.out, cat, p)
-}
-
-// explain lists what a principal may hear, by class of events.
-func explain(w io.Writer, cat *event.Catalog, p *auth.Principal) error {
-	stranger := event.GUID{15: 1} // nobody's id
-	var seen []event.Class
-	for _, t := range cat.Events {
-		if slices.Contains(seen, t.Class) {
-			continue
-		}
-		seen = append(seen, t.Class)
-		var whose string
-		switch {
-		case p.May(t, stranger):
-			whose = "every id of the organization"
-		case t.Group == "User":
-			whose = ids(p, t, append([]event.GUID{p.User}, p.Users.IDs()...))
-		case t.Group == "Queue":
-			whose = ids(p, t, p.Queues.IDs())
-		default:
-			whose = ids(p, t, p.Lists.IDs())
-		}
-		if _, err := fmt.Fprintf(w, "  %-10s %s\n", t.Class, whose); err != nil {
-			return err
+// signingKey is the private key or the secret to sign with.
+func (c *tokenMakeCmd) signingKey(role auth.Role) (key auth.SigningKey, err error) {
+	if c.PrivateKey == "" {
+		key, err = c.Secret(role, c.Algorithm)
+	} else {
+		var text []byte
+		if text, err = os.ReadFile(c.PrivateKey); err == nil {
+			if key, err = auth.PrivateKey(text, c.Algorithm); err != nil {
+				err = fmt.Errorf("--private-key %s: %w", c.PrivateKey, err)
+			}
 		}
 	}
-	return nil
-}
-
-// ids are those of the candidates that the principal may hear.
-func ids(p *auth.Principal, t *event.Type, candidates []event.GUID) string {
-	var texts []string
-	for _, id := range candidates {
-		if p.May(t, id) {
-			texts = append(texts, id.String())
-		}
-	}
-	if texts == nil {
-		return "nothing"
-	}
-	return strings.Join(texts, " ")
+	key.ID = c.KeyID
+	return key, err
 }

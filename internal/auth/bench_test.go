@@ -31,7 +31,7 @@ func BenchmarkVerify(b *testing.B) {
 			text := token(b, everyday(queues))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := v.Verify(text); err != nil {
+				if _, err := v.Verify(b.Context(), text); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -42,7 +42,7 @@ func BenchmarkVerify(b *testing.B) {
 		text := tokenBy(b, foreignSecret, everyday(5))
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := v.Verify(text); err == nil {
+			if _, err := v.Verify(b.Context(), text); err == nil {
 				b.Fatal("accepted")
 			}
 		}
@@ -65,7 +65,7 @@ func BenchmarkMay(b *testing.B) {
 	typ, _ := event.NewCatalog().Lookup("QueueStatus")
 	for _, queues := range []int{5, 1000} {
 		b.Run(fmt.Sprintf("queues=%d", queues), func(b *testing.B) {
-			p, err := verifier(b, strict()).Verify(token(b, everyday(queues)))
+			p, err := verifier(b, strict()).Verify(b.Context(), token(b, everyday(queues)))
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -90,7 +90,7 @@ func BenchmarkPrincipal(b *testing.B) {
 				held := make([]*auth.Principal, 2000)
 				before := heap()
 				for i := range held {
-					p, err := v.Verify(text)
+					p, err := v.Verify(b.Context(), text)
 					if err != nil {
 						b.Fatal(err)
 					}

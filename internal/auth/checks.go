@@ -6,57 +6,86 @@ import (
 	"rte/internal/event"
 )
 
-// principal reads the claims of a token whose signature is good.
-func (v *Verifier) principal(c *claims, k key, late bool) (*Principal, *Error) {
-	p := &Principal{}
-	if err := v.checkDates(c, p, late); err != nil {
-		return nil, err
-	}
-	if err := v.checkParties(c); err != nil {
-		return nil, err
-	}
-	if err := v.checkRole(c, k, p); err != nil {
-		return nil, err
-	}
-	if err := v.checkIDs(c, p); err != nil {
-		return nil, err
-	}
-	p.Queues, p.Lists, p.Users = c.set(claimQueues), c.set(claimLists), c.set(claimUsers)
-	return p, nil
+// A reading is a token whose signature is good, while its claims are checked
+// and become a principal.
+type reading struct {
+	v    *Verifier
+	c    claims
+	text string // of all claims, as signed
+	uses uses   // of the key
+	late bool   // it may have expired
+	p    *Principal
 }
 
-// checkDates asks for an exp that has not passed and for an nbf and an iat
-// that lie not in the future. iat counts because revocation goes by it: a
-// token from the future would outlive a revocation of everything issued so far.
-// late lets one pass that has expired.
-func (v *Verifier) checkDates(c *claims, p *Principal, late bool) *Error {
-	expires, present, ok := c.date(claimExpires)
-	if !present {
+// checks are made in this order; the first that fails is the token's verdict.
+// The role stands before what depends on it.
+var checks = [...]struct {
+	claim int
+	run   func(*reading) *Error
+}{
+	{claimExpires, (*reading).checkExpires},
+	{claimNotBefore, (*reading).checkNotBefore},
+	{claimIssuedAt, (*reading).checkIssuedAt},
+	{claimIssuer, (*reading).checkIssuer},
+	{claimAudience, (*reading).checkAudience},
+	{claimRole, (*reading).checkRole},
+	{claimUser, (*reading).checkUser},
+	{claimOrg, (*reading).checkOrg},
+	{claimID, (*reading).checkID},
+	{claimQueues, (*reading).readQueues},
+	{claimLists, (*reading).readLists},
+	{claimUsers, (*reading).readUsers},
+}
+
+// check makes the principal that the claims describe.
+func (r *reading) check() *Error {
+	r.p = &Principal{rules: &r.v.rules}
+	for i := range checks {
+		if err := checks[i].run(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkExpires asks for an exp that has not passed; at exp it is over
+// (RFC 7519, 4.1.4).
+func (r *reading) checkExpires() *Error {
+	expires, present, ok := r.c.date(claimExpires)
+	switch {
+	case !present:
 		return &Error{Reason: ReasonNoExpiry}
-	}
-	if !ok {
+	case !ok:
 		return notADate("exp")
-	}
-	now := v.now()
-	if !late && !now.Before(expires.Add(v.leeway)) { // at exp it is over (RFC 7519, 4.1.4)
+	case !r.late && !r.v.now().Before(expires.Add(r.v.leeway)):
 		return &Error{Reason: ReasonExpired}
 	}
-	notBefore, _, ok := c.date(claimNotBefore)
-	if !ok {
+	r.p.Expires = expires
+	return nil
+}
+
+func (r *reading) checkNotBefore() *Error {
+	notBefore, _, ok := r.c.date(claimNotBefore)
+	switch {
+	case !ok:
 		return notADate("nbf")
-	}
-	issued, _, ok := c.date(claimIssuedAt)
-	if !ok {
-		return notADate("iat")
-	}
-	latest := now.Add(v.leeway)
-	if notBefore.After(latest) {
+	case notBefore.After(r.v.now().Add(r.v.leeway)):
 		return &Error{ReasonNotYetValid, "nbf is in the future"}
 	}
-	if issued.After(latest) {
+	return nil
+}
+
+// checkIssuedAt counts because revocation goes by it: a token from the future
+// would outlive a revocation of everything issued so far.
+func (r *reading) checkIssuedAt() *Error {
+	issued, _, ok := r.c.date(claimIssuedAt)
+	switch {
+	case !ok:
+		return notADate("iat")
+	case issued.After(r.v.now().Add(r.v.leeway)):
 		return &Error{ReasonNotYetValid, "iat is in the future"}
 	}
-	p.Expires, p.IssuedAt = expires, issued
+	r.p.IssuedAt = issued
 	return nil
 }
 
@@ -64,26 +93,22 @@ func notADate(claim string) *Error {
 	return &Error{ReasonMalformed, claim + " is not a number of seconds between the years 1970 and 9999"}
 }
 
-// checkParties compares issuer and audience with the settings.
-func (v *Verifier) checkParties(c *claims) *Error {
-	if v.issuer != "" {
-		if iss, _ := str(c[claimIssuer]); iss != v.issuer {
-			return &Error{Reason: ReasonIssuer}
-		}
+func (r *reading) checkIssuer() *Error {
+	if iss, _ := str(r.c[claimIssuer]); r.v.issuer != "" && iss != r.v.issuer {
+		return &Error{Reason: ReasonIssuer}
 	}
-	if v.audience == "" {
+	return nil
+}
+
+func (r *reading) checkAudience() *Error {
+	if r.v.audience == "" {
 		return nil
 	}
 	found := false
-	match := func(raw string) {
+	each(r.c[claimAudience], func(raw string) {
 		aud, _ := str(raw)
-		found = found || aud == v.audience
-	}
-	if raw := c[claimAudience]; strings.HasPrefix(raw, "[") {
-		elements(raw, match)
-	} else {
-		match(raw)
-	}
+		found = found || aud == r.v.audience
+	})
 	if !found {
 		return &Error{Reason: ReasonAudience}
 	}
@@ -91,61 +116,120 @@ func (v *Verifier) checkParties(c *claims) *Error {
 }
 
 // checkRole decides the role from the claim and the key.
-func (v *Verifier) checkRole(c *claims, k key, p *Principal) *Error {
-	if raw := c[claimRole]; raw != "" && raw != `""` {
-		text, _ := str(raw)
-		role, known := ParseRole(text)
-		if !known || role.operates() && !k.service {
-			role, p.Demoted = User, true
-		}
-		p.Role = role
-	}
-	if !p.Role.operates() && !k.users {
+func (r *reading) checkRole() *Error {
+	r.p.Role, r.p.Demoted = readRole(r.c[claimRole], r.uses.service)
+	if !r.p.Role.operates() && !r.uses.users {
 		return &Error{ReasonRole, "a user's token must be signed with a users' key"}
 	}
 	return nil
 }
 
-// checkIDs asks for the ids that the role must have. The zero Guid is no user
-// and no organization: an issuer that lost one writes it, and everybody who
-// has it would share what producers send for "none".
-func (v *Verifier) checkIDs(c *claims, p *Principal) *Error {
-	sub, _ := str(c[claimUser])
+// readRole reads a role claim: one text, or an array, as issuers have it that
+// put all roles of a user into one. Of an array counts the strongest of the
+// users' roles, and what is no role of ours says nothing; a role of operators
+// counts only if it stands there alone. demoted: more was claimed than is
+// honoured.
+func readRole(raw string, service bool) (role Role, demoted bool) {
+	if !strings.HasPrefix(raw, "[") {
+		if raw == "" || raw == `""` {
+			return User, false
+		}
+		text, _ := str(raw)
+		role, known := ParseRole(text)
+		if !known || role.operates() && !service {
+			return User, true
+		}
+		return role, false
+	}
+	operator, known := User, 0
+	elements(raw, func(raw string) {
+		text, _ := str(raw)
+		r, ok := ParseRole(text)
+		switch {
+		case !ok:
+			return
+		case r.operates():
+			operator = r
+		default:
+			role = max(role, r)
+		}
+		known++
+	})
+	if operator == User {
+		return role, false
+	}
+	if known == 1 && service {
+		return operator, false
+	}
+	return role, true
+}
+
+// resolves tells whether the resolver says who this is: it does for users,
+// where there is one.
+func (r *reading) resolves() bool { return r.v.resolver != nil && !r.p.Role.operates() }
+
+// checkUser asks for the user. The zero Guid is no user and no organization:
+// an issuer that lost one writes it, and everybody who has it would share what
+// producers send for "none".
+func (r *reading) checkUser() *Error {
+	sub, _ := str(r.c[claimUser])
 	if sub == "" {
-		return v.wrong(ReasonSubject, claimUser, " is missing")
+		return r.wrong(ReasonSubject, claimUser, " is missing")
 	}
 	if id, err := event.ParseGUID(sub); err == nil && !id.IsZero() {
-		p.User = id
-	} else if !p.Role.operates() {
-		return v.wrong(ReasonSubject, claimUser, " is not a user's Guid")
-	} else {
-		p.Subject = strings.Clone(sub) // or it would hold all claims
+		r.p.User = id
+		return nil
 	}
-	if raw := c[claimOrg]; raw != "" {
+	if !r.p.Role.operates() && !r.resolves() {
+		return r.wrong(ReasonSubject, claimUser, " is not a user's Guid")
+	}
+	if len(sub) > MaxIDBytes {
+		return r.wrong(ReasonTooLarge, claimUser, " is too long")
+	}
+	r.p.Subject = strings.Clone(sub) // or it would hold all claims
+	return nil
+}
+
+// checkOrg asks for the organization: in the claims, or for a user whom the
+// directory has in exactly one.
+func (r *reading) checkOrg() *Error {
+	raw := r.c[claimOrg]
+	if r.resolves() {
+		return nil
+	}
+	if raw != "" {
 		id, ok := guid(raw)
 		if !ok {
-			return v.wrong(ReasonOrganization, claimOrg, " is not a Guid")
+			return r.wrong(ReasonOrganization, claimOrg, " is not a Guid")
 		}
-		p.Org = id
+		r.p.Org = id
 	}
-	if p.Org.IsZero() && p.Role != Platform && p.Role != Admin {
-		return v.wrong(ReasonOrganization, claimOrg, " is missing")
+	if r.p.Org.IsZero() && !r.p.Role.operates() {
+		r.p.Org, _ = r.v.rules.Directory.OrganizationOf(r.p.User)
 	}
-	id, ok := str(c[claimID])
-	if !ok && c[claimID] != "" {
-		return v.wrong(ReasonMalformed, claimID, " is not a text")
-	}
-	p.ID = strings.Clone(id)
-	if len(p.ID) > MaxIDBytes {
-		return v.wrong(ReasonTooLarge, claimID, " is too long")
-	}
-	if len(p.Subject) > MaxIDBytes {
-		return v.wrong(ReasonTooLarge, claimUser, " is too long")
+	if r.p.Org.IsZero() && r.p.Role != Platform && r.p.Role != Admin {
+		return r.wrong(ReasonOrganization, claimOrg, " is missing")
 	}
 	return nil
 }
 
+func (r *reading) checkID() *Error {
+	id, ok := str(r.c[claimID])
+	if !ok && r.c[claimID] != "" {
+		return r.wrong(ReasonMalformed, claimID, " is not a text")
+	}
+	if len(id) > MaxIDBytes {
+		return r.wrong(ReasonTooLarge, claimID, " is too long")
+	}
+	r.p.ID = strings.Clone(id)
+	return nil
+}
+
+func (r *reading) readQueues() *Error { r.p.Queues = r.c.set(claimQueues); return nil }
+func (r *reading) readLists() *Error  { r.p.Lists = r.c.set(claimLists); return nil }
+func (r *reading) readUsers() *Error  { r.p.Users = r.c.set(claimUsers); return nil }
+
 // wrong names a claim as the settings do.
-func (v *Verifier) wrong(r Reason, claim int, what string) *Error {
-	return &Error{r, v.names[claim] + what}
+func (r *reading) wrong(reason Reason, claim int, what string) *Error {
+	return &Error{reason, r.v.claims.names[claim] + what}
 }

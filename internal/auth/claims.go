@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -27,15 +26,36 @@ const (
 	claimEnd
 )
 
-// claimNames fills in the defaults (contract) and the names RFC 7519 fixes.
-func claimNames(n ClaimNames) [claimEnd]string {
+// ClaimNames says which claims carry what. An empty name means the default.
+//
+// A dot leads into an object: "realm_access.role" is the member role of the
+// claim realm_access. A name with "://" in it, as some issuers want it, is one
+// name with all its dots, and so is a dot behind a backslash.
+type ClaimNames struct {
+	User   string // user id; default "sub"
+	Org    string // organization id; default "org"
+	Role   string // role; default "role"
+	Queues string // ids of visible queues; default "queues"
+	Lists  string // ids of visible call lists; default "lists"
+	Users  string // ids of visible users; default "users"
+}
+
+// A claimMap says where in a token the claims are.
+type claimMap struct {
+	names [claimEnd]string   // as the settings have them
+	heads [claimEnd]string   // members of the claims object
+	paths [claimEnd][]string // and from there on, nil for most
+}
+
+// mapClaims fills in the defaults (contract) and the names RFC 7519 fixes.
+func mapClaims(n ClaimNames) *claimMap {
 	or := func(name, otherwise string) string {
 		if name == "" {
 			return otherwise
 		}
 		return name
 	}
-	return [claimEnd]string{
+	m := &claimMap{names: [claimEnd]string{
 		claimUser:      or(n.User, "sub"),
 		claimOrg:       or(n.Org, "org"),
 		claimRole:      or(n.Role, "role"),
@@ -48,7 +68,47 @@ func claimNames(n ClaimNames) [claimEnd]string {
 		claimIssuer:    "iss",
 		claimAudience:  "aud",
 		claimID:        "jti",
+	}}
+	for i, name := range m.names {
+		path := claimPath(name)
+		m.heads[i], m.paths[i] = path[0], path[1:]
 	}
+	return m
+}
+
+// claimPath takes a name apart at its dots.
+func claimPath(name string) []string {
+	if strings.Contains(name, "://") {
+		return []string{name}
+	}
+	const kept = "\x00" // stands for a dot that is part of a name
+	parts := strings.Split(strings.ReplaceAll(name, `\.`, kept), ".")
+	for i := range parts {
+		parts[i] = strings.ReplaceAll(parts[i], kept, ".")
+	}
+	return parts
+}
+
+// read picks the claims out of a valid JSON text; false if it is no object, or
+// has a name twice that leads to a claim.
+func (m *claimMap) read(object string, c *claims) bool {
+	if !members(object, m.heads[:], c[:]) {
+		return false
+	}
+	for i, path := range m.paths {
+		for _, name := range path {
+			if !strings.HasPrefix(c[i], "{") {
+				c[i] = "" // what is no object has no members
+				break
+			}
+			var value [1]string
+			if !members(c[i], []string{name}, value[:]) {
+				return false
+			}
+			c[i] = value[0]
+		}
+	}
+	return true
 }
 
 // claims are the JSON texts of the claims by place, "" where there is none.
@@ -66,11 +126,7 @@ func (c *claims) set(claim int) Set {
 			ids = append(ids, id)
 		}
 	}
-	if strings.HasPrefix(raw, "[") {
-		elements(raw, add)
-	} else {
-		add(raw)
-	}
+	each(raw, add)
 	return NewSet(ids...)
 }
 
@@ -92,131 +148,4 @@ func (c *claims) date(claim int) (t time.Time, present, ok bool) {
 	}
 	seconds := int64(f)
 	return time.Unix(seconds, int64((f-float64(seconds))*1e9)).UTC(), true, true
-}
-
-// guid reads a JSON text that holds a Guid in any spelling.
-func guid(raw string) (event.GUID, bool) {
-	s, ok := str(raw)
-	if !ok {
-		return event.GUID{}, false
-	}
-	id, err := event.ParseGUID(s)
-	return id, err == nil
-}
-
-// str reads a JSON string; ok is false for any other value and for none.
-func str(raw string) (s string, ok bool) {
-	if !strings.HasPrefix(raw, `"`) {
-		return "", false
-	}
-	if strings.IndexByte(raw, '\\') < 0 {
-		return raw[1 : len(raw)-1], true
-	}
-	return unescape(raw)
-}
-
-// unescape is apart because what it takes the address of is on the heap.
-func unescape(raw string) (s string, ok bool) {
-	err := json.Unmarshal([]byte(raw), &s)
-	return s, err == nil
-}
-
-// members finds the members with the given names, matched exactly, in a JSON
-// text that encoding/json has found valid, and puts their values' texts at the
-// same places of values; null counts as not there. It is false if the text is
-// not an object or has one of the names twice: readers that disagree on which
-// of two counts would see two different principals (RFC 7519, 4).
-//
-// It stands in for a map of everything: with that, the whole check of a token
-// takes about twice as long (BenchmarkVerify, golang-jwt-map).
-func members(object string, names, values []string) bool {
-	var seen uint32
-	at := skipSpace(object, 0)
-	if object[at] != '{' {
-		return false
-	}
-	for {
-		at = skipSpace(object, at+1)
-		if object[at] == '}' { // only in {}: valid JSON has no comma before it
-			return true
-		}
-		end := skipValue(object, at)
-		name, _ := str(object[at:end])
-		at = skipSpace(object, end)  // the colon
-		at = skipSpace(object, at+1) // the value
-		end = skipValue(object, at)  // behind it
-		for i, want := range names {
-			if want != name {
-				continue
-			}
-			if seen&(1<<i) != 0 {
-				return false
-			}
-			seen |= 1 << i
-			if value := object[at:end]; value != "null" {
-				values[i] = value
-			}
-		}
-		at = skipSpace(object, end)
-		if object[at] == '}' {
-			return true
-		}
-	}
-}
-
-// elements calls f with the text of each element of a valid JSON array.
-func elements(array string, f func(raw string)) {
-	at := 0
-	for {
-		at = skipSpace(array, at+1)
-		if array[at] == ']' { // only in []
-			return
-		}
-		end := skipValue(array, at)
-		f(array[at:end])
-		at = skipSpace(array, end)
-		if array[at] == ']' {
-			return
-		}
-	}
-}
-
-// skipSpace is the place of the first byte from at on that is not white space.
-func skipSpace(s string, at int) int {
-	for s[at] == ' ' || s[at] == '\t' || s[at] == '\n' || s[at] == '\r' {
-		at++
-	}
-	return at
-}
-
-// skipValue is the place behind the JSON value that begins at at.
-func skipValue(s string, at int) int {
-	depth := 0
-	for ; at < len(s); at++ {
-		switch s[at] {
-		case '"':
-			for at++; s[at] != '"'; at++ {
-				if s[at] == '\\' {
-					at++
-				}
-			}
-			if depth == 0 {
-				return at + 1
-			}
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth == 0 { // the end of what holds a number or a word
-				return at
-			}
-			if depth--; depth == 0 {
-				return at + 1
-			}
-		case ',', ' ', '\t', '\n', '\r':
-			if depth == 0 {
-				return at
-			}
-		}
-	}
-	return at
 }

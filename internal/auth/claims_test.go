@@ -45,7 +45,7 @@ func TestSetClaims(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			for _, claim := range []string{"queues", "lists", "users"} {
-				p, err := v.Verify(token(t, object{claim: tc.claim}))
+				p, err := v.Verify(t.Context(), token(t, object{claim: tc.claim}))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -76,7 +76,7 @@ func TestGuidForms(t *testing.T) {
 		return []string{s, strings.ToUpper(s), strings.ReplaceAll(s, "-", ""), "{" + s + "}", "(" + s + ")", " " + s + " "}
 	}
 	for i, sub := range forms(me) {
-		p, err := v.Verify(token(t, object{"sub": sub, "org": forms(myOrg)[i]}))
+		p, err := v.Verify(t.Context(), token(t, object{"sub": sub, "org": forms(myOrg)[i]}))
 		if err != nil || p.User != id(t, me) || p.Org != id(t, myOrg) {
 			t.Errorf("%q: got %+v, %v", sub, p, err)
 		}
@@ -86,13 +86,16 @@ func TestGuidForms(t *testing.T) {
 func TestClaimNames(t *testing.T) {
 	t.Parallel()
 	names := auth.ClaimNames{
-		User: "uid", Org: "https://platform.example/tenant", Role: "a.b", Queues: "groups", Lists: "groups", Users: "role",
+		User: "uid", Org: "https://platform.example/tenant", Role: "realm_access.roles",
+		Queues: "groups", Lists: "groups", Users: `resource.rte\.desk.users`,
 	}
 	v := verifier(t, auth.Options{Claims: names})
-	p, err := v.Verify(token(t, object{
+	all := object{
 		"sub": "whatever", "org": "whatever", "uid": me, "https://platform.example/tenant": myOrg,
-		"a.b": "supervisor", "a": object{"b": "admin"}, "groups": []string{queue}, "role": []string{mate},
-	}))
+		"realm_access": object{"roles": []string{"x", "supervisor"}}, "groups": []string{queue}, "role": "admin",
+		"resource": object{"rte.desk": object{"users": []string{mate}}},
+	}
+	p, err := v.Verify(t.Context(), token(t, all))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,8 +103,39 @@ func TestClaimNames(t *testing.T) {
 		User: id(t, me), Org: id(t, myOrg), Role: auth.Supervisor, Expires: clock().Add(time.Hour),
 		Queues: auth.NewSet(id(t, queue)), Lists: auth.NewSet(id(t, queue)), Users: auth.NewSet(id(t, mate)),
 	})
-	_, err = v.Verify(token(t, nil))
+	_, err = v.Verify(t.Context(), token(t, nil))
 	if refused, ok := errors.AsType[*auth.Error](err); !ok || refused.Reason != auth.ReasonSubject || !strings.Contains(refused.Detail, "uid") {
 		t.Errorf("got %v, want subject, and the mapped name", err)
+	}
+}
+
+// A nested name that leads nowhere is a claim that is not there; one that is
+// there twice is refused, like any other.
+func TestNestedClaims(t *testing.T) {
+	t.Parallel()
+	v := verifier(t, auth.Options{Claims: auth.ClaimNames{Role: "a.b.role", Queues: "a.q"}})
+	for _, tc := range []struct {
+		name string
+		a    any
+		role auth.Role
+		want auth.Reason // 0: accepted
+	}{
+		{"there", raw(`{"b":{"role":"supervisor"},"q":["` + queue + `"]}`), auth.Supervisor, 0},
+		{"no b", raw(`{"q":[]}`), auth.User, 0},
+		{"b null", raw(`{"b":null}`), auth.User, 0},
+		{"b a text", raw(`{"b":"supervisor"}`), auth.User, 0},
+		{"b an array", raw(`{"b":[{"role":"supervisor"}]}`), auth.User, 0},
+		{"a a text", "supervisor", auth.User, 0},
+		{"a empty", raw(`{ }`), auth.User, 0},
+		{"the same name elsewhere twice", raw(`{"c":1,"c":2,"b":{"x":1,"x":2,"role":"supervisor"}}`), auth.Supervisor, 0},
+		{"b twice", raw(`{"b":{"role":"user"},"b":{"role":"supervisor"}}`), 0, auth.ReasonMalformed},
+		{"role twice", raw(`{"b":{"role":"user","role":"supervisor"}}`), 0, auth.ReasonMalformed},
+	} {
+		p, err := v.Verify(t.Context(), token(t, object{"a": tc.a, "a.b.role": "admin", "role": "admin"}))
+		if reason, _ := auth.Refused(err); reason != tc.want {
+			t.Errorf("%s: got %v, want %v", tc.name, err, tc.want)
+		} else if err == nil && p.Role != tc.role {
+			t.Errorf("%s: got role %s, want %s", tc.name, p.Role, tc.role)
+		}
 	}
 }

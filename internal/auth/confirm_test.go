@@ -13,7 +13,7 @@ import (
 func TestConfirm(t *testing.T) {
 	t.Parallel()
 	secret := []byte("a secret of the tests of more than 32 bytes")
-	v, err := auth.New(auth.Options{Secrets: [][]byte{secret}})
+	v, err := auth.New(auth.Options{Users: auth.Keys{Secrets: [][]byte{secret}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestConfirm(t *testing.T) {
 		}
 		return token
 	}
-	p, err := v.Verify(sign(secret, nil))
+	p, err := v.Verify(t.Context(), sign(secret, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestConfirm(t *testing.T) {
 		{name: "expired, wrong key", token: sign([]byte("another secret that is just as long as it"), func(c *auth.Claims) { c.Expires = time.Now().Add(-hour) }), reason: auth.ReasonSignature},
 		{name: "no token", reason: auth.ReasonMissing},
 	} {
-		err := v.Confirm(c.token, p)
+		err := v.Confirm(t.Context(), c.token, p)
 		refused, isRefused := errors.AsType[*auth.Error](err)
 		switch {
 		case c.other != errors.Is(err, auth.ErrOther), (c.reason != 0) != isRefused, isRefused && refused.Reason != c.reason:

@@ -31,7 +31,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add(tokenBy(f, serviceSecret, good(object{"role": "service"})))
 	v := verifier(f, strict())
 	f.Fuzz(func(t *testing.T, text string) {
-		p, err := v.Verify(text)
+		p, err := v.Verify(t.Context(), text)
 		if err != nil {
 			if r, ok := errors.AsType[*auth.Error](err); !ok || p != nil || r.Reason.String() == "unknown" {
 				t.Fatalf("refused with %v, principal %v", err, p)
@@ -59,10 +59,10 @@ func FuzzClaims(f *testing.F) {
 	f.Add(headerHS256, `{"sub":"`+me+`","org":"`+myOrg+`","exp":1900000000,"role":"groupmanager","users":["`+mate+`","x"],"queues":"`+queue+`"}`)
 	f.Add(headerHS256, `{"iss":"\u0070","aud":["rte"],"exp":1.9e9,"nbf":0,"iat":0.5,"jti":"\"\\","sub":"{`+me+`}","org":"`+myOrg+`","a":[{"b":"]}"},-1e-3,true]}`)
 	f.Add(headerHS256, `{"sub":"`+me+`","org":"`+myOrg+`","exp":1795334395.5,"far":1e999}`)
-	v := verifier(f, auth.Options{Secrets: secrets(userSecret)})
+	v := verifier(f, auth.Options{Users: auth.Keys{Secrets: secrets(userSecret)}})
 	f.Fuzz(func(t *testing.T, header, body string) {
 		text := forgeUser(header, body)
-		p, err := v.Verify(text)
+		p, err := v.Verify(t.Context(), text)
 		if err != nil {
 			return
 		}

@@ -52,8 +52,8 @@ func secrets(texts ...string) [][]byte {
 // verifier has users' keys only, unless the options say otherwise.
 func verifier(t testing.TB, o auth.Options) *auth.Verifier {
 	t.Helper()
-	if o.Secrets == nil {
-		o.Secrets = secrets(userSecret)
+	if o.Users.Secrets == nil && o.Users.PublicKeyFile == "" && o.Users.KeySetURL == "" {
+		o.Users.Secrets = secrets(userSecret)
 	}
 	if o.Now == nil {
 		o.Now = clock

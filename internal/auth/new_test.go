@@ -16,11 +16,11 @@ func TestNewRefuses(t *testing.T) {
 		o    auth.Options
 		want string
 	}{
-		{"nothing", auth.Options{}, "no secret for users' tokens"},
-		{"service keys only", auth.Options{ServiceSecrets: secrets(serviceSecret)}, "no secret for users' tokens"},
-		{"empty", auth.Options{Secrets: secrets("")}, "users' secret 1 of 1 has 0 bytes, wanted at least 32"},
-		{"31 bytes", auth.Options{Secrets: secrets(userSecret, short)}, "users' secret 2 of 2 has 31 bytes, wanted at least 32"},
-		{"service 31 bytes", auth.Options{Secrets: secrets(userSecret), ServiceSecrets: secrets(short)}, "service secret 1 of 1 has 31 bytes, wanted at least 32"},
+		{"nothing", auth.Options{}, "no key for users' tokens"},
+		{"service keys only", auth.Options{Service: auth.Keys{Secrets: secrets(serviceSecret)}}, "no key for users' tokens"},
+		{"empty", auth.Options{Users: auth.Keys{Secrets: secrets("")}}, "users' secret 1 of 1 has 0 bytes, wanted at least 32"},
+		{"31 bytes", auth.Options{Users: auth.Keys{Secrets: secrets(userSecret, short)}}, "users' secret 2 of 2 has 31 bytes, wanted at least 32"},
+		{"service 31 bytes", auth.Options{Users: auth.Keys{Secrets: secrets(userSecret)}, Service: auth.Keys{Secrets: secrets(short)}}, "service secret 1 of 1 has 31 bytes, wanted at least 32"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -33,7 +33,7 @@ func TestNewRefuses(t *testing.T) {
 			}
 		})
 	}
-	if _, err := auth.New(auth.Options{Secrets: secrets(short + "!")}); err != nil {
+	if _, err := auth.New(auth.Options{Users: auth.Keys{Secrets: secrets(short + "!")}}); err != nil {
 		t.Errorf("secret of 32 bytes: %v", err)
 	}
 }
@@ -49,25 +49,25 @@ func TestKeysAndRoles(t *testing.T) {
 		user     string // what a supervisor's token becomes
 		operator string // what a service token becomes
 	}{
-		{"one set", auth.Options{Secrets: secrets(userSecret)}, userSecret, "supervisor", "service"},
-		{"one set, rotation, old", auth.Options{Secrets: secrets(userSecret, newUserSecret)}, userSecret, "supervisor", "service"},
-		{"one set, rotation, new", auth.Options{Secrets: secrets(userSecret, newUserSecret)}, newUserSecret, "supervisor", "service"},
-		{"one set, rotated away", auth.Options{Secrets: secrets(newUserSecret)}, userSecret, refused, refused},
+		{"one set", auth.Options{Users: auth.Keys{Secrets: secrets(userSecret)}}, userSecret, "supervisor", "service"},
+		{"one set, rotation, old", auth.Options{Users: auth.Keys{Secrets: secrets(userSecret, newUserSecret)}}, userSecret, "supervisor", "service"},
+		{"one set, rotation, new", auth.Options{Users: auth.Keys{Secrets: secrets(userSecret, newUserSecret)}}, newUserSecret, "supervisor", "service"},
+		{"one set, rotated away", auth.Options{Users: auth.Keys{Secrets: secrets(newUserSecret)}}, userSecret, refused, refused},
 		{"two sets, users' key", strict(), userSecret, "supervisor", "user"},
 		{"two sets, second users' key", strict(), newUserSecret, "supervisor", "user"},
 		{"two sets, service key", strict(), serviceSecret, refused, "service"},
 		{"two sets, foreign key", strict(), foreignSecret, refused, refused},
-		{"service rotation, new", auth.Options{Secrets: secrets(userSecret), ServiceSecrets: secrets(foreignSecret, serviceSecret)}, serviceSecret, refused, "service"},
-		{"service rotation, old", auth.Options{Secrets: secrets(userSecret), ServiceSecrets: secrets(foreignSecret, serviceSecret)}, foreignSecret, refused, "service"},
-		{"a key in both sets", auth.Options{Secrets: secrets(userSecret, serviceSecret), ServiceSecrets: secrets(serviceSecret)}, serviceSecret, "supervisor", "service"},
-		{"… leaves the others alone", auth.Options{Secrets: secrets(userSecret, serviceSecret), ServiceSecrets: secrets(serviceSecret)}, userSecret, "supervisor", "user"},
+		{"service rotation, new", auth.Options{Users: auth.Keys{Secrets: secrets(userSecret)}, Service: auth.Keys{Secrets: secrets(foreignSecret, serviceSecret)}}, serviceSecret, refused, "service"},
+		{"service rotation, old", auth.Options{Users: auth.Keys{Secrets: secrets(userSecret)}, Service: auth.Keys{Secrets: secrets(foreignSecret, serviceSecret)}}, foreignSecret, refused, "service"},
+		{"a key in both sets", auth.Options{Users: auth.Keys{Secrets: secrets(userSecret, serviceSecret)}, Service: auth.Keys{Secrets: secrets(serviceSecret)}}, serviceSecret, "supervisor", "service"},
+		{"… leaves the others alone", auth.Options{Users: auth.Keys{Secrets: secrets(userSecret, serviceSecret)}, Service: auth.Keys{Secrets: secrets(serviceSecret)}}, userSecret, "supervisor", "user"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			v := verifier(t, tc.o)
 			for role, want := range map[string]string{"supervisor": tc.user, "service": tc.operator} {
 				got := refused
-				p, err := v.Verify(tokenBy(t, tc.key, good(object{"role": role})))
+				p, err := v.Verify(t.Context(), tokenBy(t, tc.key, good(object{"role": role})))
 				if err == nil {
 					got = p.Role.String()
 				} else if r, _ := errors.AsType[*auth.Error](err); r.Reason != auth.ReasonRole && r.Reason != auth.ReasonSignature {
@@ -85,9 +85,9 @@ func TestKeysAndRoles(t *testing.T) {
 func TestSecretsAreCopied(t *testing.T) {
 	t.Parallel()
 	mine := secrets(userSecret)
-	v := verifier(t, auth.Options{Secrets: mine})
+	v := verifier(t, auth.Options{Users: auth.Keys{Secrets: mine}})
 	clear(mine[0])
-	if _, err := v.Verify(token(t, nil)); err != nil {
+	if _, err := v.Verify(t.Context(), token(t, nil)); err != nil {
 		t.Errorf("after the caller wiped its secret: %v", err)
 	}
 }

@@ -52,7 +52,8 @@ func (r Role) operates() bool { return r == Service || r == Platform || r == Adm
 
 // A Principal is who a token speaks for and what it lists. It never changes,
 // so that connections may share one; for other rights take a copy and set the
-// fields. Safe for concurrent use.
+// fields. Safe for concurrent use. The zero value may hear the personal events
+// of the zero Guid, which is nobody.
 type Principal struct {
 	User event.GUID // sub; zero only for service, platform and admin whose sub is no Guid
 	Org  event.GUID // zero only for platform and admin
@@ -68,7 +69,9 @@ type Principal struct {
 	IssuedAt time.Time // iat in UTC; zero if there is none
 	Expires  time.Time // exp in UTC
 
-	Queues, Lists, Users Set // ids that the token lists
+	Queues, Lists, Users Set // ids that it may see, by the token or whoever knows better
+
+	rules *Rules // of the verifier; nil is the zero Rules
 }
 
 // LogValue is user, organization and role. Subject and ID are left out: they

@@ -1,5 +1,7 @@
 package auth
 
+import "time"
+
 // A Reason is why a token was refused. The list is closed: metrics have one
 // counter for each, and a log line names one.
 type Reason uint8
@@ -7,9 +9,10 @@ type Reason uint8
 // The reasons. A token that is wrong in several ways gets the first one found.
 const (
 	ReasonMissing      Reason = iota + 1 // no token at all
-	ReasonTooLarge                       // over MaxTokenBytes, or sub or jti over MaxIDBytes
+	ReasonTooLarge                       // over MaxTokenBytes, or sub, jti or kid over MaxIDBytes
 	ReasonMalformed                      // not a signed token: parts, base64, JSON, a date that is none, a critical header
-	ReasonAlgorithm                      // the header does not say HS256
+	ReasonAlgorithm                      // no algorithm that is known here, or none that a key here is for
+	ReasonKey                            // the header names a key that is not known here
 	ReasonSignature                      // signed by none of our keys
 	ReasonNoExpiry                       // no exp
 	ReasonExpired                        // exp has passed
@@ -19,6 +22,7 @@ const (
 	ReasonRole                           // a user's token from a service key
 	ReasonSubject                        // no sub, or a user's that is not a Guid
 	ReasonOrganization                   // no organization, or not a Guid
+	ReasonPrincipal                      // the resolver knows nobody whose claims these are
 
 	reasonEnd
 )
@@ -29,6 +33,7 @@ var reasonTexts = [reasonEnd]string{
 	ReasonTooLarge:     "too large",
 	ReasonMalformed:    "malformed",
 	ReasonAlgorithm:    "algorithm",
+	ReasonKey:          "key",
 	ReasonSignature:    "signature",
 	ReasonNoExpiry:     "no expiry",
 	ReasonExpired:      "expired",
@@ -38,6 +43,7 @@ var reasonTexts = [reasonEnd]string{
 	ReasonRole:         "role",
 	ReasonSubject:      "subject",
 	ReasonOrganization: "organization",
+	ReasonPrincipal:    "principal",
 }
 
 // String is the reason in words, the same in logs and metrics.
@@ -67,26 +73,41 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Stats are a verifier's verdicts since it was made.
-type Stats struct {
-	Accepted uint64 // tokens found good
-	Demoted  uint64 // of these: with a role that was not honoured and counts as user
+// A Need is what could not be had to judge a token.
+type Need uint8
 
-	// Refused has an entry for every reason, also where it is 0, so that a
-	// chart shows zeros and no gaps.
-	Refused map[Reason]uint64
+// The needs.
+const (
+	NeedKeys      Need = iota + 1 // an issuer's key set
+	NeedPrincipal                 // the resolver's answer
+
+	needEnd
+)
+
+// String is the need as logs and metrics write it.
+func (n Need) String() string {
+	switch n {
+	case NeedKeys:
+		return "keys"
+	case NeedPrincipal:
+		return "principal"
+	}
+	return "unknown"
 }
 
-// Stats returns the verdicts so far. Safe for concurrent use; the figures of
-// one call need not belong to one moment.
-func (v *Verifier) Stats() Stats {
-	s := Stats{
-		Accepted: v.accepted.Load(),
-		Demoted:  v.demoted.Load(),
-		Refused:  make(map[Reason]uint64, reasonEnd-1),
-	}
-	for r := ReasonMissing; r < reasonEnd; r++ {
-		s.Refused[r] = v.refused[r].Load()
-	}
-	return s
+// Unavailable means that nobody can say at present whether a token is good or
+// whose it is: the answer is 503 with Retry-After, never 401, which would send
+// people to log in again. It holds nothing of the token.
+type Unavailable struct {
+	Needed     Need
+	RetryAfter time.Duration // when to come again
+	Err        error         // why, for the log
 }
+
+// Error says what could not be had, and why.
+func (u *Unavailable) Error() string {
+	return "verify token: " + u.Needed.String() + " not available: " + u.Err.Error()
+}
+
+// Unwrap is why.
+func (u *Unavailable) Unwrap() error { return u.Err }

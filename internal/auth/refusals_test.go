@@ -19,10 +19,10 @@ type refusal struct {
 // strict asks for an issuer and an audience and has service keys.
 func strict() auth.Options {
 	return auth.Options{
-		Secrets:        secrets(userSecret, newUserSecret),
-		ServiceSecrets: secrets(serviceSecret),
-		Issuer:         "platform.example",
-		Audience:       "rte",
+		Users:    auth.Keys{Secrets: secrets(userSecret, newUserSecret)},
+		Service:  auth.Keys{Secrets: secrets(serviceSecret)},
+		Issuer:   "platform.example",
+		Audience: "rte",
 	}
 }
 
@@ -88,6 +88,10 @@ func wrongSignature(t testing.TB) []refusal {
 		{"alg none, signed", tokenUnder(t, good(nil), `{"alg":"none"}`), auth.ReasonAlgorithm, ""},
 		{"alg None", tokenUnder(t, good(nil), `{"alg":"None"}`), auth.ReasonAlgorithm, ""},
 		{"alg hs256", tokenUnder(t, good(nil), `{"alg":"hs256"}`), auth.ReasonAlgorithm, ""},
+		{"kid a number", tokenUnder(t, good(nil), `{"alg":"HS256","kid":7}`), auth.ReasonMalformed, "kid"},
+		{"kid an object", tokenUnder(t, good(nil), `{"alg":"HS256","kid":{"$ne":null}}`), auth.ReasonMalformed, "kid"},
+		{"two kid", tokenUnder(t, good(nil), `{"alg":"HS256","kid":"a","kid":"b"}`), auth.ReasonMalformed, "header"},
+		{"kid too long", tokenUnder(t, good(nil), `{"alg":"HS256","kid":"`+strings.Repeat("k", auth.MaxIDBytes+1)+`"}`), auth.ReasonTooLarge, "kid"},
 		{"alg RS256 with HMAC", tokenUnder(t, good(nil), `{"alg":"RS256"}`), auth.ReasonAlgorithm, ""},
 		{"alg HS512", token512(t), auth.ReasonAlgorithm, ""},
 		{"header is empty", tokenUnder(t, good(nil), `{}`), auth.ReasonAlgorithm, ""},

@@ -2,35 +2,77 @@ package auth
 
 import "rte/internal/event"
 
-// May tells whether the principal may hear the event of the entity, inside its
-// own organization: which organization an entity belongs to is not looked at,
-// the topic's key settles that. Users go by the rule of the event's class,
-// which the catalogue has; what it does not allow is forbidden. A service
-// hears everything, platform and admin nothing. Unknown and forbidden entities
-// give the same answer.
-func (p *Principal) May(t *event.Type, entity event.GUID) bool {
-	if t == nil {
-		return false
-	}
-	switch p.Role {
-	case Service:
-		return true
-	case User, GroupManager, Supervisor:
-		return p.stands(t.Hearers, entity)
-	}
-	return false
+// Rules are what the settings and the platform add to the rules. The zero
+// value adds nothing. Not to be changed once principals have it.
+type Rules struct {
+	// OpenAvailability lets everybody hear the UserAvailability of the whole
+	// organization.
+	OpenAvailability bool
+	// Directory, where it has entries, says what there is in an organization
+	// for those who may hear everything of a sort; what is not there is
+	// refused them like what is forbidden.
+	Directory *Directory
 }
 
-// stands tells whether the principal has any of the relations to the entity.
-func (p *Principal) stands(any event.Hearers, entity event.GUID) bool {
-	manager := p.Role == GroupManager
-	return any&event.Supervisor != 0 && p.Role == Supervisor ||
-		any&event.Self != 0 && entity == p.User ||
-		any&event.Users != 0 && p.Users.Has(entity) ||
-		any&event.Queues != 0 && p.Queues.Has(entity) ||
-		any&event.Lists != 0 && p.Lists.Has(entity) ||
-		any&event.ManagedUsers != 0 && manager && p.Users.Has(entity) ||
-		any&event.ManagedLists != 0 && manager && p.Lists.Has(entity)
+// openEvent is the one that Rules.OpenAvailability is about. Every other right
+// goes by an event's class.
+const openEvent = "UserAvailability"
+
+// A reach is what a role makes of the rules. A rule is the line of a class in
+// the catalogue: which relations to the entity are enough (event.Hearers).
+type reach struct {
+	everything bool          // no rule is asked
+	relations  event.Hearers // those that count
+}
+
+// own are the relations that need no role.
+const own = event.Self | event.Users | event.Queues | event.Lists
+
+// reaches says who may hear what (domain report, 7.2), together with the
+// catalogue's classes. What is not allowed there is forbidden.
+var reaches = [...]reach{
+	User:         {relations: own},
+	GroupManager: {relations: own | event.ManagedUsers | event.ManagedLists},
+	Supervisor:   {relations: own | event.Supervisor},
+	Service:      {everything: true},
+	Platform:     {},
+	Admin:        {},
+}
+
+// May tells whether the principal may hear the event of the entity, inside its
+// own organization: the topic's key keeps organizations apart, whatever is
+// answered here. Unknown and forbidden entities give the same answer.
+func (p *Principal) May(t *event.Type, entity event.GUID) bool {
+	return int(p.Role) < len(reaches) && p.may(reaches[p.Role], t, entity)
+}
+
+// may decides in the documented order: a service, the switch, the class.
+func (p *Principal) may(r reach, t *event.Type, entity event.GUID) bool {
+	switch {
+	case t == nil:
+		return false
+	case r.everything:
+		return true
+	case p.rules != nil && p.rules.OpenAvailability && t.Name == openEvent && r.relations != 0:
+		return entity == p.User || p.belongs(t, entity)
+	}
+	enough := t.Hearers & r.relations
+	return enough&event.Self != 0 && entity == p.User ||
+		enough&(event.Users|event.ManagedUsers) != 0 && p.Users.Has(entity) ||
+		enough&event.Queues != 0 && p.Queues.Has(entity) ||
+		enough&(event.Lists|event.ManagedLists) != 0 && p.Lists.Has(entity) ||
+		enough&event.Supervisor != 0 && p.belongs(t, entity)
+}
+
+// belongs tells whether an entity may be one of the organization's: it is not,
+// if the platform has said what there is and has not named it.
+func (p *Principal) belongs(t *event.Type, entity event.GUID) bool {
+	s, ok := sortOf(t)
+	if !ok || p.rules == nil {
+		return true
+	}
+	has, known := p.rules.Directory.Has(p.Org, s, entity)
+	return has || !known
 }
 
 // MayConnect tells whether the hub takes the principal: platform and admin

@@ -70,7 +70,7 @@ func TestMayGrid(t *testing.T) {
 // holder is a principal of the role that lists one id of each kind.
 func holder(t *testing.T, role string) *auth.Principal {
 	t.Helper()
-	p, err := verifier(t, auth.Options{}).Verify(token(t, object{
+	p, err := verifier(t, auth.Options{}).Verify(t.Context(), token(t, object{
 		"role": role, "users": []string{mate}, "queues": []string{queue}, "lists": []string{list},
 	}))
 	if err != nil {
@@ -111,7 +111,7 @@ func TestTwoOrganizations(t *testing.T) {
 	v := verifier(t, auth.Options{})
 	typ, _ := event.NewCatalog().Lookup("UserAvailability")
 	for _, org := range []string{myOrg, other} {
-		p, err := v.Verify(token(t, object{"org": org}))
+		p, err := v.Verify(t.Context(), token(t, object{"org": org}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,8 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"math/bits"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -10,7 +12,7 @@ import (
 	"rte/internal/event"
 )
 
-// Claims are what [Sign] writes. Zero values are left out of the token.
+// Claims are what [SigningKey.Sign] writes. Zero values are left out of the token.
 type Claims struct {
 	Names ClaimNames // as in Options, so that both sides agree
 
@@ -28,14 +30,73 @@ type Claims struct {
 	Issuer, Audience, ID string
 }
 
-// Sign makes a token with HS256. It refuses what no [Verifier] would accept
-// with any settings: a short secret, no subject, no expiry, too many ids. It
-// does not ask for an organization, which the claims need not be the source
-// of for ever. The error never has the secret.
-func Sign(secret []byte, c Claims) (string, error) {
-	if len(secret) < MinSecretBytes {
-		return "", fmt.Errorf("sign token: secret has %d bytes, wanted at least %d", len(secret), MinSecretBytes)
+// A SigningKey makes tokens. Make it with SecretKey or PrivateKey.
+type SigningKey struct {
+	ID string // "kid" of the tokens' header, or ""
+
+	alg      algorithm
+	material any
+}
+
+// SecretKey signs with a secret and an algorithm of the family HS, "" for
+// HS256. The error never has the secret.
+func SecretKey(secret []byte, alg string) (SigningKey, error) {
+	k, err := newSecret(secret)
+	if err != nil {
+		return SigningKey{}, fmt.Errorf("secret %w", err)
 	}
+	a, err := chooseAlgorithm(alg, hs256, k.algs)
+	return SigningKey{alg: a, material: k.material}, err
+}
+
+// PrivateKey signs with the private key of a PEM text: RS256 with an RSA key,
+// else the one algorithm that the key is for; alg may name another that it is
+// good for, such as PS256.
+func PrivateKey(pem []byte, alg string) (SigningKey, error) {
+	private, err := parsePrivatePEM(pem)
+	if err != nil {
+		return SigningKey{}, err
+	}
+	k, err := newPublic(private.Public())
+	if err != nil {
+		return SigningKey{}, fmt.Errorf("the private key %w", err)
+	}
+	first := algorithm(bits.TrailingZeros16(uint16(k.algs)))
+	a, err := chooseAlgorithm(alg, first, k.algs)
+	return SigningKey{alg: a, material: private}, err
+}
+
+func chooseAlgorithm(name string, first algorithm, good algSet) (algorithm, error) {
+	if name == "" {
+		return first, nil
+	}
+	a, known := algorithmNamed(name)
+	if known && good.has(a) {
+		return a, nil
+	}
+	var names []string
+	for i := range algorithms {
+		if good.has(algorithm(i)) {
+			names = append(names, algorithms[i].name)
+		}
+	}
+	return 0, fmt.Errorf("algorithm %q is not for this key; it is good for %s", name, strings.Join(names, ", "))
+}
+
+// Sign makes a token with HS256.
+func Sign(secret []byte, c Claims) (string, error) {
+	k, err := SecretKey(secret, "")
+	if err != nil {
+		return "", fmt.Errorf("sign token: %w", err)
+	}
+	return k.Sign(c)
+}
+
+// Sign makes a token. It refuses what no [Verifier] would accept with any
+// settings: no subject, no expiry, too many ids. It does not ask for an
+// organization, which the claims need not be the source of. The error has
+// nothing of the key.
+func (k SigningKey) Sign(c Claims) (string, error) {
 	if c.User.IsZero() && c.Subject == "" {
 		return "", errors.New("sign token: no user")
 	}
@@ -46,7 +107,12 @@ func Sign(secret []byte, c Claims) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, members).SignedString(secret)
+	t := jwt.NewWithClaims(algorithms[k.alg].method, members)
+	t.Header["alg"] = k.alg.String()
+	if k.ID != "" {
+		t.Header["kid"] = k.ID
+	}
+	token, err := t.SignedString(k.material)
 	if err != nil {
 		return "", fmt.Errorf("sign token: %w", err)
 	}
@@ -96,14 +162,35 @@ func (c *Claims) members() (jwt.MapClaims, error) {
 	text(claimID, c.ID)
 
 	members := make(jwt.MapClaims, claimEnd)
-	for claim, name := range claimNames(c.Names) {
-		if values[claim] == nil {
+	m := mapClaims(c.Names)
+	for claim, value := range values {
+		if value == nil {
 			continue
 		}
-		if members[name] != nil {
-			return nil, fmt.Errorf("sign token: two claims are named %s", name)
+		if !put(members, m.heads[claim], m.paths[claim], value) {
+			return nil, fmt.Errorf("sign token: two claims are named %s", m.names[claim])
 		}
-		members[name] = values[claim]
 	}
 	return members, nil
+}
+
+// put sets a member, inside objects where its path leads into them; false if
+// something is there already.
+func put(members map[string]any, head string, path []string, value any) bool {
+	for _, next := range path {
+		inside, ok := members[head].(map[string]any)
+		if !ok {
+			if members[head] != nil {
+				return false
+			}
+			inside = map[string]any{}
+			members[head] = inside
+		}
+		members, head = inside, next
+	}
+	if members[head] != nil {
+		return false
+	}
+	members[head] = value
+	return true
 }

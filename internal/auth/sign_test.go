@@ -48,7 +48,7 @@ func TestSignVerify(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := verifier(t, o).Verify(signed)
+			got, err := verifier(t, o).Verify(t.Context(), signed)
 			if err != nil {
 				t.Fatal(err)
 			}

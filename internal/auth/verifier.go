@@ -1,16 +1,14 @@
 package auth
 
 import (
+	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"strings"
+	"log/slog"
+	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // Bounds and defaults.
@@ -20,13 +18,9 @@ const (
 	// fits (domain report, 7.2).
 	MaxTokenBytes = 64 << 10
 
-	// MaxIDBytes is the longest jti, and the longest sub that is not a Guid:
-	// both are held as long as the connection lives.
+	// MaxIDBytes is the longest jti and kid, and the longest sub that is not a
+	// Guid: the first and the last are held as long as the connection lives.
 	MaxIDBytes = 256
-
-	// MinSecretBytes is the shortest secret for HS256: as long as its hash
-	// (RFC 7518, 3.2).
-	MinSecretBytes = 32
 
 	// DefaultLeeway is the clock difference allowed by default. It is there
 	// for the issuer's clock being a little ahead, where a fresh token would
@@ -34,26 +28,14 @@ const (
 	DefaultLeeway = 5 * time.Second
 )
 
-// ClaimNames says which claims carry what. An empty name means the default.
-// A name is taken as it is: a dot or a slash in it has no meaning.
-type ClaimNames struct {
-	User   string // user id; default "sub"
-	Org    string // organization id; default "org"
-	Role   string // role; default "role"
-	Queues string // ids of visible queues; default "queues"
-	Lists  string // ids of visible call lists; default "lists"
-	Users  string // ids of visible users; default "users"
-}
-
-// Options are the settings of a [Verifier]. Only Secrets is required.
+// Options are the settings of a [Verifier]. Only Users is required.
 type Options struct {
-	// Secrets are the users' keys for HS256, each of at least MinSecretBytes.
-	// Two during a rotation; any of them is good.
-	Secrets [][]byte
+	// Users are the keys of users' tokens.
+	Users Keys
 
-	// ServiceSecrets are the keys of service, platform and admin tokens.
-	// Empty means that the users' keys are good for these, too.
-	ServiceSecrets [][]byte
+	// Service are the keys of service, platform and admin tokens. None means
+	// that the users' keys are good for these, too.
+	Service Keys
 
 	// Issuer and Audience are what iss must be and aud must name. An empty
 	// one is not checked.
@@ -66,42 +48,69 @@ type Options struct {
 	// Claims maps the names of the claims. (RFC 7519 fixes the others.)
 	Claims ClaimNames
 
-	// Now is the clock; nil means time.Now.
+	// PrincipalURL is the platform's resolver: users' claims are posted there,
+	// and the answer says who that is and what it may hear. https, or http on
+	// loopback. "" means that the claims say it themselves.
+	PrincipalURL string
+
+	// PrincipalToken is sent to the resolver as a bearer token, if not "".
+	PrincipalToken string
+
+	// Directory is what the platform has told about its organizations. nil
+	// means nothing.
+	Directory *Directory
+
+	// OpenAvailability lets users hear the UserAvailability of everybody in
+	// their organization.
+	OpenAvailability bool
+
+	// Transport is the way to the key sets and the resolver; nil makes one.
+	Transport http.RoundTripper
+
+	// Now is the clock that dates of tokens are compared with; nil means
+	// time.Now.
 	Now func() time.Time
+
+	// Logger gets a line when keys or the resolver cannot be had, and when
+	// they can be again; nil means none.
+	Logger *slog.Logger
 }
 
 // A Verifier checks tokens. It is safe for concurrent use.
+//
+// One with key sets or a resolver must be started and closed.
 type Verifier struct {
-	keys             []key
-	names            [claimEnd]string
+	rings            []ring
+	claims           *claimMap
 	issuer, audience string
 	leeway           time.Duration
 	now              func() time.Time
-	base64           *base64.Encoding
+	base64           *base64.Encoding // without a second spelling: no padding, no loose bits
+	rules            Rules
+	resolver         *resolver // nil: none
+
+	stop    context.CancelFunc
+	running sync.WaitGroup
 
 	accepted, demoted atomic.Uint64
 	refused           [reasonEnd]atomic.Uint64
+	unavailable       [needEnd]atomic.Uint64
 }
 
-// A key is one secret and what it is good for: both, where it is in both sets.
-type key struct {
-	secret         []byte
-	users, service bool
-}
-
-// New makes a verifier. It refuses a missing or short secret; the error says
-// which one, never what it is.
+// New makes a verifier. It refuses a missing, short or unreadable key; the
+// error says which one, never what it is. Key sets are not read yet.
 func New(o Options) (*Verifier, error) {
-	if len(o.Secrets) == 0 {
-		return nil, errors.New("make token verifier: no secret for users' tokens")
+	if o.Users.empty() {
+		return nil, errors.New("make token verifier: no key for users' tokens")
 	}
 	v := &Verifier{
-		names:    claimNames(o.Claims),
+		claims:   mapClaims(o.Claims),
 		issuer:   o.Issuer,
 		audience: o.Audience,
 		leeway:   o.Leeway,
 		now:      o.Now,
 		base64:   base64.RawURLEncoding.Strict(),
+		rules:    Rules{OpenAvailability: o.OpenAvailability, Directory: o.Directory},
 	}
 	if v.leeway == 0 {
 		v.leeway = DefaultLeeway
@@ -110,49 +119,86 @@ func New(o Options) (*Verifier, error) {
 	if v.now == nil {
 		v.now = time.Now
 	}
-	both := len(o.ServiceSecrets) == 0
-	if err := v.add("users'", o.Secrets, key{users: true, service: both}); err != nil {
-		return nil, err
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if err := v.add("service", o.ServiceSecrets, key{service: true}); err != nil {
+	err := v.addRings("users'", &o.Users, uses{users: true, service: o.Service.empty()}, o.Logger, o.Transport)
+	if err == nil {
+		err = v.addRings("service", &o.Service, uses{service: true}, o.Logger, o.Transport)
+	}
+	if err == nil && o.PrincipalURL != "" {
+		v.resolver, err = newResolver(o.PrincipalURL, o.PrincipalToken, o.Logger, o.Transport)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return v, nil
 }
 
-// add appends a set of secrets; one that is there already only gets the new
-// use as well.
-func (v *Verifier) add(set string, secrets [][]byte, use key) error {
-next:
-	for i, secret := range secrets {
-		if len(secret) < MinSecretBytes {
-			return fmt.Errorf("make token verifier: %s secret %d of %d has %d bytes, wanted at least %d",
-				set, i+1, len(secrets), len(secret), MinSecretBytes)
+// firstKeys is how long Start waits for key sets.
+const firstKeys = keySetTimeout + time.Second
+
+// Start reads the key sets, and again from time to time until Close. It
+// returns when they have been read for the first time or could not be; then
+// tokens that need them are answered with [Unavailable] until they can.
+func (v *Verifier) Start(ctx context.Context) {
+	life, stop := context.WithCancel(context.Background())
+	v.stop = stop
+	var first []*look
+	for i := range v.rings {
+		if s, ok := v.rings[i].source.(*keySet); ok {
+			first = append(first, s.start())
+			v.running.Go(func() { s.run(life) })
 		}
-		for j := range v.keys {
-			if k := &v.keys[j]; string(k.secret) == string(secret) {
-				k.users, k.service = k.users || use.users, k.service || use.service
-				continue next
-			}
-		}
-		use.secret = append([]byte(nil), secret...)
-		v.keys = append(v.keys, use)
 	}
-	return nil
+	ctx, cancel := context.WithTimeout(ctx, firstKeys)
+	defer cancel()
+	for _, l := range first {
+		select {
+		case <-l.done:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
-// Verify checks a token and says whose it is. Every error is an [*Error].
+// Close ends what Start has begun, and waits for it. Tokens that need keys or
+// the resolver are answered with [Unavailable] from then on.
+func (v *Verifier) Close() {
+	if v.stop != nil {
+		v.stop()
+	}
+	if v.resolver != nil {
+		v.resolver.close()
+	}
+	v.running.Wait()
+}
+
+// Lacking says what the verifier cannot do without and has not had yet; ""
+// means that tokens can be judged.
+func (v *Verifier) Lacking() string {
+	for i := range v.rings {
+		if len(v.rings[i].keys()) > 0 {
+			return ""
+		}
+	}
+	return "no key set has been read yet"
+}
+
+// Verify checks a token and says whose it is. Every error is an [*Error], for
+// a token that is refused, or an [*Unavailable], where nobody can say at
+// present. It may wait for keys or the resolver as long as ctx allows and
+// their own bounds do.
 //
-// The signature is checked before anything of the claims is read: a stranger
-// reaches the header's two members and a hash, nothing else. That is why the
-// hash is golang-jwt's and the reading is our own: its parser reads the claims
-// first, knows no critical extensions, takes the last of two equal names and
-// costs twice as much. Tests hold that it accepts whatever we accept.
-func (v *Verifier) Verify(token string) (*Principal, error) {
-	p, refused := v.verify(token, false)
-	if refused != nil {
-		v.refused[refused.Reason].Add(1)
-		return nil, refused
+// The signature is golang-jwt's matter and the reading is our own: its parser
+// reads the claims first, knows no critical extensions, takes the last of two
+// equal names and costs twice as much. Tests hold that it accepts whatever we
+// accept.
+func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error) {
+	p, err := v.verify(ctx, token, false)
+	if err != nil {
+		v.count(err)
+		return nil, err
 	}
 	v.accepted.Add(1)
 	if p.Demoted {
@@ -167,13 +213,13 @@ var ErrOther = errors.New("the token is another user's")
 // Confirm checks that a token is the principal's own, where a connection has
 // been made with an earlier one: its polls and POSTs may go on with a token
 // that has expired meanwhile, as a WebSocket goes on, but never with somebody
-// else's. An error is an [*Error] or [ErrOther].
-func (v *Verifier) Confirm(token string, p *Principal) error {
-	q, refused := v.verify(token, true)
+// else's. An error is as with Verify, or [ErrOther].
+func (v *Verifier) Confirm(ctx context.Context, token string, p *Principal) error {
+	q, err := v.verify(ctx, token, true)
 	switch {
-	case refused != nil:
-		v.refused[refused.Reason].Add(1)
-		return refused
+	case err != nil:
+		v.count(err)
+		return err
 	case q.User != p.User || q.Org != p.Org || q.Subject != p.Subject:
 		return ErrOther
 	}
@@ -181,70 +227,44 @@ func (v *Verifier) Confirm(token string, p *Principal) error {
 }
 
 // verify is Verify without counting; late lets a token pass that has expired.
-func (v *Verifier) verify(token string, late bool) (*Principal, *Error) {
-	if token == "" {
-		return nil, &Error{Reason: ReasonMissing}
-	}
-	if len(token) > MaxTokenBytes {
-		return nil, &Error{ReasonTooLarge, "over 64 KiB"}
-	}
-	header, rest, _ := strings.Cut(token, ".")
-	body, signature, ok := strings.Cut(rest, ".")
-	if !ok || strings.Contains(signature, ".") {
-		return nil, &Error{ReasonMalformed, "not three parts"}
-	}
-	// The base64 decoder skips line ends: they would be a second spelling.
-	if strings.Contains(token, "\n") || strings.Contains(token, "\r") {
-		return nil, &Error{ReasonMalformed, "line end"}
-	}
-	if err := v.checkHeader(header); err != nil {
-		return nil, err
-	}
-	k, err := v.signer(token[:len(header)+1+len(body)], signature)
+func (v *Verifier) verify(ctx context.Context, token string, late bool) (*Principal, error) {
+	r, _, err := v.open(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	var c claims
-	if !v.members(body, v.names[:], c[:]) {
-		return nil, &Error{ReasonMalformed, "claims are not base64url of one JSON object without repeated names"}
+	r.late = late
+	if refused := r.check(); refused != nil {
+		return nil, refused
 	}
-	return v.principal(&c, k, late)
+	if err := r.settle(ctx); err != nil {
+		return nil, err
+	}
+	return r.p, nil
 }
 
-// checkHeader pins the algorithm. A critical header extension must be
-// understood or refused (RFC 7515, 4.1.11), and RTE understands none.
-func (v *Verifier) checkHeader(part string) *Error {
-	var f [2]string // alg, crit
-	if !v.members(part, []string{"alg", "crit"}, f[:]) {
-		return &Error{ReasonMalformed, "header is not base64url of one JSON object without repeated names"}
+// settle lets those have their say who know more than the token: the resolver,
+// then the platform by its directory.
+func (r *reading) settle(ctx context.Context) error {
+	if r.resolves() {
+		found, err := r.v.resolver.resolve(ctx, r.text, r.late)
+		if err != nil {
+			return err
+		}
+		if refused := found.fill(r.p); refused != nil {
+			return refused
+		}
 	}
-	if alg, _ := str(f[0]); alg != jwt.SigningMethodHS256.Alg() {
-		return &Error{ReasonAlgorithm, "only HS256 is accepted"}
-	}
-	if f[1] != "" {
-		return &Error{ReasonMalformed, "critical header extension"}
+	if !r.p.Role.operates() {
+		r.v.rules.Directory.apply(r.p)
 	}
 	return nil
 }
 
-// members decodes a part and picks out the named members of its JSON object.
-// encoding/json lets bytes pass that are not UTF-8; two readers of the same
-// token could make different texts of them.
-func (v *Verifier) members(part string, names, values []string) bool {
-	text, err := v.base64.DecodeString(part)
-	return err == nil && utf8.Valid(text) && json.Valid(text) && members(string(text), names, values)
-}
-
-// signer finds the key that made the signature.
-func (v *Verifier) signer(signed, signature string) (key, *Error) {
-	sum, err := v.base64.DecodeString(signature)
-	if err != nil {
-		return key{}, &Error{ReasonMalformed, "signature is not base64url"}
+func (v *Verifier) count(err error) {
+	if refused, ok := errors.AsType[*Error](err); ok {
+		v.refused[refused.Reason].Add(1)
 	}
-	for _, k := range v.keys {
-		if jwt.SigningMethodHS256.Verify(signed, sum, k.secret) == nil {
-			return k, nil
-		}
+	if u, ok := errors.AsType[*Unavailable](err); ok {
+		v.unavailable[u.Needed].Add(1)
 	}
-	return key{}, &Error{Reason: ReasonSignature}
 }

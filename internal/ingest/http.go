@@ -24,6 +24,10 @@ const DefaultMaxBodyBytes = 8 << 20
 // not publish at all; the answer is 403.
 var ErrForbidden = errors.New("this token's role may not publish; service and platform may")
 
+// ErrUndecided is what authorize returns when it cannot say now who a caller
+// is; the answer is 503.
+var ErrUndecided = errors.New("who is publishing cannot be told at present, try again")
+
 // A Publisher is who a request comes from.
 type Publisher struct {
 	Org event.GUID // the organization it publishes for
@@ -110,7 +114,7 @@ type HTTP struct {
 }
 
 // NewHTTP makes the door. authorize says who is publishing; its error means
-// 401, or 403 if it is [ErrForbidden]. store stores a batch and sets each
+// 401, 403 if it is [ErrForbidden], or 503 if it is [ErrUndecided]. store stores a batch and sets each
 // event's Cursor; nil means that all are stored, else there is an error per
 // event, nil for the stored ones; one that wraps [event.ErrUnavailable] is
 // worth another try, any other is final. Events of one pair reach store in
@@ -163,6 +167,9 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	publisher, err := h.authorize(r)
 	if errors.Is(err, ErrForbidden) {
 		h.refuse(w, r, http.StatusForbidden, ErrForbidden.Error())
+		return
+	} else if errors.Is(err, ErrUndecided) {
+		h.write(w, r, &answer{Error: ErrUndecided.Error(), Next: new(int), status: http.StatusServiceUnavailable})
 		return
 	} else if err != nil {
 		h.unauthorized.Add(1)

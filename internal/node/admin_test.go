@@ -24,7 +24,7 @@ func TestMetrics(t *testing.T) {
 	}
 	for _, want := range []string{
 		"rte_connections 1", "rte_subscriptions 1", "rte_events_total 1", "rte_deliveries_total 1", "rte_published_events_total 1",
-		`rte_closes_total{reason="slow"} 0`, "rte_delivery_seconds_count 1", `rte_tokens_refused_total{reason="expired"} 0`,
+		`rte_closes_total{reason="slow"} 0`, "rte_delivery_seconds_count 1", `rte_unauthorized_total{reason="expired"} 0`,
 		"rte_stored_events_total 1", "rte_foreign_events_total 0", "rte_live_dropped_total 0",
 	} {
 		if !strings.Contains(body, "\n"+want+"\n") {

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -83,6 +84,12 @@ func (c *Config) check() error {
 	}
 	if c.DevTokens && !c.InsecureDev && !loopback(c.Listen) {
 		return fmt.Errorf("--dev-tokens gives tokens to anybody, so --listen must be a loopback address such as 127.0.0.1:8080, not %q; --insecure-dev overrides this", c.Listen)
+	}
+	if c.DevTokens && c.JWTSecret == "" && c.JWTSecretFile == "" {
+		return errors.New("--dev-tokens signs tokens, so it needs --jwt-secret or --jwt-secret-file")
+	}
+	if c.JWTLeeway < 0 {
+		return errors.New("--jwt-leeway must not be negative")
 	}
 	for _, positive := range []struct {
 		flag string

@@ -15,13 +15,20 @@ import (
 	"rte/signalr/transport"
 )
 
+// notReady says why no client should come, "" if they may.
+func (n *Node) notReady() string {
+	if why := n.state.Load().(string); why != "" {
+		return why
+	}
+	return n.verifier.Lacking()
+}
+
 // authenticate lets a client in (transport.Options.Authenticate). The reason
 // of a refusal is logged and counted; the client is told only 401.
 func (n *Node) authenticate(r *http.Request) (any, error) {
-	p, err := n.verifier.Verify(auth.Token(r))
+	p, err := n.verifier.Verify(r.Context(), auth.Token(r))
 	if err != nil {
-		n.logRefused(r, err)
-		return nil, err
+		return nil, n.refused(r, err)
 	}
 	if !p.MayConnect() {
 		n.log.Info("client refused", "remote", r.RemoteAddr, "who", p, "reason", "this role does not use the hub")
@@ -38,24 +45,26 @@ func (n *Node) confirm(r *http.Request, user any) error {
 	if !ok {
 		return auth.ErrOther
 	}
-	err := n.verifier.Confirm(auth.Token(r), p)
+	err := n.verifier.Confirm(r.Context(), auth.Token(r), p)
 	if errors.Is(err, auth.ErrOther) {
 		n.log.Warn("request refused", "remote", r.RemoteAddr, "who", p, "reason", "another user's connection")
 		return &transport.Refusal{Status: http.StatusForbidden}
 	}
 	if err != nil {
-		n.logRefused(r, err)
+		return n.refused(r, err)
 	}
-	return err
+	return nil
 }
 
 // publisher lets a producer in (ingest.NewHTTP).
 func (n *Node) publisher(r *http.Request) (ingest.Publisher, error) {
 	// In the header only: a token in the query is for clients of the hub that
 	// can do no better.
-	p, err := n.verifier.Verify(auth.Token(&http.Request{Header: r.Header, URL: &url.URL{}}))
+	p, err := n.verifier.Verify(r.Context(), auth.Token(&http.Request{Header: r.Header, URL: &url.URL{}}))
 	if err != nil {
-		n.logRefused(r, err)
+		if err = n.refused(r, err); status(err) == http.StatusServiceUnavailable {
+			err = ingest.ErrUndecided
+		}
 		return ingest.Publisher{}, err
 	}
 	switch p.Role {
@@ -68,14 +77,28 @@ func (n *Node) publisher(r *http.Request) (ingest.Publisher, error) {
 	return ingest.Publisher{}, ingest.ErrForbidden
 }
 
-// logRefused writes why a token was refused: never the token, nor the query
-// it may be in.
-func (n *Node) logRefused(r *http.Request, err error) {
+// refused writes why a token has not let somebody in: never the token, nor the
+// query it may be in. It returns what to answer: the token's own error, which
+// is 401, or a [transport.Refusal] with 503, where nobody can say now.
+func (n *Node) refused(r *http.Request, err error) error {
+	if u, ok := errors.AsType[*auth.Unavailable](err); ok {
+		n.log.Info("token not judged", "remote", r.RemoteAddr, "path", r.URL.Path, "reason", u.Needed.String(), "err", u.Err)
+		return &transport.Refusal{Status: http.StatusServiceUnavailable, RetryAfter: u.RetryAfter}
+	}
 	reason := "unknown"
-	if e, ok := errors.AsType[*auth.Error](err); ok {
-		reason = e.Reason.String()
+	if why, ok := auth.Refused(err); ok {
+		reason = why.String()
 	}
 	n.log.Info("token refused", "remote", r.RemoteAddr, "path", r.URL.Path, "reason", reason, "err", err)
+	return err
+}
+
+// status is the answer to an error of refused.
+func status(err error) int {
+	if refusal, ok := errors.AsType[*transport.Refusal](err); ok {
+		return refusal.Status
+	}
+	return http.StatusUnauthorized
 }
 
 // readPatience is how long a producer may send nothing in the middle of a

@@ -46,9 +46,20 @@ func (n *Node) figures(add func(ops.Figure)) {
 
 	a := n.verifier.Stats()
 	one("tokens_accepted_total", "Tokens found good.", float64(a.Accepted))
+	one("tokens_demoted_total", "Of these: with a role that was not honoured and counts as user.", float64(a.Demoted))
 	for reason, count := range a.Refused {
-		labelled("tokens_refused_total", "Tokens refused with 401, by reason.", "reason", reason.String(), float64(count))
+		labelled("unauthorized_total", "Tokens refused with 401, by reason.", "reason", reason.String(), float64(count))
 	}
+	for need, count := range a.Unavailable {
+		labelled("tokens_undecided_total", "Tokens answered with 503, by what could not be had to judge them.", "reason", need.String(), float64(count))
+	}
+	one("key_set_reads_total", "Attempts to read key sets.", float64(a.KeySetLooks))
+	one("key_set_failures_total", "Of these: without success.", float64(a.KeySetFailed))
+	one("key_set_age_seconds", "Since the key set was read that was read longest ago; 0 without key sets, or before the first.", a.KeySetAge.Seconds())
+	one("resolver_questions_total", "Questions to the resolver.", float64(a.Asked))
+	one("resolver_failures_total", "Questions without an answer.", float64(a.AskFailed))
+	one("resolver_remembered_total", "Answers of the resolver that were given from memory.", float64(a.Remembered))
+	one("resolver_memory_bytes", "Memory of the resolver's answers, about.", float64(a.AnswerBytes))
 
 	i := n.ingest.Stats()
 	one("publish_requests_total", "Requests to the publish API.", float64(i.Requests))

@@ -28,11 +28,12 @@ const hubPath = "/rte"
 
 // A Node is one running RTE. Make it with New, then Start and Stop once.
 type Node struct {
-	cfg      Config
-	log      *slog.Logger
-	verifier *auth.Verifier
-	cat      *event.Catalog
-	cert     *certificate // nil: plain HTTP
+	cfg       Config
+	log       *slog.Logger
+	directory *auth.Directory
+	verifier  *auth.Verifier
+	cat       *event.Catalog
+	cert      *certificate // nil: plain HTTP
 
 	bus       *bus.Bus
 	index     *fanout.Index
@@ -54,12 +55,13 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	v, err := cfg.Verifier()
-	if err != nil {
-		return nil, err
-	}
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
+	}
+	directory := &auth.Directory{}
+	v, err := cfg.Verifier(directory, log)
+	if err != nil {
+		return nil, err
 	}
 	cert, err := newCertificate(cfg.TLSCert, cfg.TLSKey, log)
 	if err != nil {
@@ -69,7 +71,7 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: log, verifier: v, cat: cat, cert: cert}
+	n := &Node{cfg: cfg, log: log, directory: directory, verifier: v, cat: cat, cert: cert}
 	n.state.Store("starting")
 	return n, nil
 }
@@ -105,6 +107,7 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	n.verifier.Start(ctx)
 	n.join()
 	n.serve()
 	n.state.Store("")
@@ -116,7 +119,7 @@ func (n *Node) Start(ctx context.Context) (err error) {
 // the client.
 func (n *Node) join() {
 	catalogNames := n.cfg.EventNameCase == "catalog"
-	n.ops = ops.New(ops.Options{Ready: func() string { return n.state.Load().(string) }, Figures: n.figures, Pprof: n.cfg.Pprof, Logger: n.log})
+	n.ops = ops.New(ops.Options{Ready: n.notReady, Figures: n.figures, Pprof: n.cfg.Pprof, Logger: n.log})
 	n.index = fanout.New(n.cat, fanout.Options{
 		Watch:        n.bus.Watch,
 		CatalogNames: catalogNames,
@@ -189,6 +192,7 @@ func (n *Node) stop(ctx context.Context) error {
 	if n.publish != nil {
 		errs = append(errs, n.publish.close(ctx))
 	}
+	n.verifier.Close()
 	errs = append(errs, n.bus.Close(ctx), n.admin.close(ctx))
 	n.log.Info("stopped")
 	return errors.Join(errs...)
@@ -201,6 +205,7 @@ func (n *Node) abandon() {
 			l.net.Close()
 		}
 	}
+	n.verifier.Close()
 	if n.bus != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

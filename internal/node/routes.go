@@ -21,13 +21,14 @@ func (n *Node) serve() {
 		doors := http.NewServeMux()
 		doors.Handle(base+"/api/v1/events", events)
 		n.documents(doors, base+"/api/v1", about)
-		n.publish.serve(doors, n.cert, n.log)
+		n.publish.serve(front(doors, n.log), n.cert, n.log)
 	}
 	about.NoPublish, about.DevTokens = n.publish != nil, n.cfg.DevTokens
 	n.documents(mux, base+"/api/v1", about)
+	n.aboutMe(mux, base+"/api/v1/me")
 	mux.Handle("GET "+base+"/wallboard/", http.StripPrefix(base, ops.Pages()))
 	if n.cfg.DevTokens {
 		mux.HandleFunc("GET "+base+"/token/{user}/rte/", n.devToken)
 	}
-	n.public.serve(transport.Mount(base+hubPath, n.transport, mux), n.cert, n.log)
+	n.public.serve(front(transport.Mount(base+hubPath, n.transport, mux), n.log), n.cert, n.log)
 }

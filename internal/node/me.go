@@ -1,0 +1,145 @@
+package node
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"rte/internal/auth"
+	"rte/internal/event"
+	"rte/signalr/transport"
+)
+
+// aboutMe serves GET /api/v1/me: who the caller is and what it may see. Pages
+// of the origins that may use the hub may ask.
+func (n *Node) aboutMe(mux *http.ServeMux, path string) {
+	mux.HandleFunc("OPTIONS "+path, func(w http.ResponseWriter, r *http.Request) {
+		if n.allowPage(w, r) {
+			h := w.Header()
+			h.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+			h.Set("Access-Control-Allow-Headers", "authorization")
+			h.Set("Access-Control-Max-Age", "7200")
+			w.WriteHeader(http.StatusNoContent)
+		}
+	})
+	mux.HandleFunc("GET "+path, n.me)
+}
+
+// allowPage lets a page of another origin read the answer, or has refused it.
+func (n *Node) allowPage(w http.ResponseWriter, r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	w.Header().Add("Vary", "Origin")
+	_, host, _ := strings.Cut(origin, "://")
+	allowed := n.cfg.AllowedOrigins
+	if len(allowed) > 0 && !strings.EqualFold(host, r.Host) &&
+		!slices.ContainsFunc(allowed, func(o string) bool { return o == "*" || strings.EqualFold(o, origin) }) {
+		w.WriteHeader(http.StatusForbidden)
+		return false
+	}
+	w.Header().Set("Access-Control-Allow-Origin", origin)
+	return true
+}
+
+// me is the answer to /api/v1/me. Members that do not apply are left out.
+type me struct {
+	UserID         string `json:"userId,omitempty"`
+	UserName       string `json:"userName,omitempty"`
+	Subject        string `json:"subject,omitempty"` // of an operator that is no user
+	OrganizationID string `json:"organizationId,omitempty"`
+	Role           string `json:"role"`
+
+	// EveryID: the role reaches every user, queue and list of the
+	// organization; the arrays have those that are known by the directory.
+	EveryID bool `json:"everyId"`
+	// OpenAvailability: the UserAvailability of the whole organization may be
+	// heard.
+	OpenAvailability bool    `json:"openAvailability"`
+	Users            []named `json:"users"` // beside the caller itself
+	Queues           []named `json:"queues"`
+	Lists            []named `json:"lists"`
+
+	TokenID  string `json:"tokenId,omitempty"`
+	IssuedAt string `json:"issuedAt,omitempty"`
+	Expires  string `json:"expires"`
+	Time     string `json:"time"` // of this node
+}
+
+type named struct {
+	ID   event.GUID `json:"id"`
+	Name string     `json:"name,omitempty"`
+}
+
+// me answers who the token's owner is.
+func (n *Node) me(w http.ResponseWriter, r *http.Request) {
+	if !n.allowPage(w, r) {
+		return
+	}
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Add("Vary", "Authorization")
+	p, err := n.verifier.Verify(r.Context(), auth.Token(r))
+	if err != nil {
+		err = n.refused(r, err)
+		if busy, ok := errors.AsType[*transport.Refusal](err); ok {
+			h.Set("Retry-After", strconv.Itoa(int((busy.RetryAfter+time.Second-1)/time.Second)))
+		} else {
+			h.Set("WWW-Authenticate", "Bearer")
+		}
+		w.WriteHeader(status(err))
+		return
+	}
+	h.Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(n.describe(p)) //nolint:errcheck // the client has gone
+}
+
+// describe is a principal as its owner is told of it.
+func (n *Node) describe(p *auth.Principal) *me {
+	m := &me{
+		Role: p.Role.String(), Subject: p.Subject, TokenID: p.ID,
+		EveryID:          p.Role == auth.Supervisor || p.Role == auth.Service,
+		OpenAvailability: n.cfg.OpenAvailability && p.MayConnect(),
+		Expires:          stamp(p.Expires),
+		Time:             stamp(time.Now()),
+	}
+	if !p.User.IsZero() {
+		m.UserID, m.UserName = p.User.String(), n.directory.Name(p.Org, auth.Users, p.User)
+	}
+	if !p.Org.IsZero() {
+		m.OrganizationID = p.Org.String()
+	}
+	if !p.IssuedAt.IsZero() {
+		m.IssuedAt = stamp(p.IssuedAt)
+	}
+	m.Users = n.visible(p, auth.Users, p.Users, m.EveryID)
+	m.Queues = n.visible(p, auth.Queues, p.Queues, m.EveryID)
+	m.Lists = n.visible(p, auth.Lists, p.Lists, m.EveryID)
+	return m
+}
+
+// visible are the ids of a sort that the principal may see, with the names
+// that are known.
+func (n *Node) visible(p *auth.Principal, s auth.Sort, set auth.Set, every bool) []named {
+	list := []named{}
+	for _, id := range set.IDs() {
+		list = append(list, named{id, n.directory.Name(p.Org, s, id)})
+	}
+	if !every {
+		return list
+	}
+	for _, e := range n.directory.Entries(p.Org, s) {
+		if !set.Has(e.ID) {
+			list = append(list, named{e.ID, e.Name})
+		}
+	}
+	return list
+}
+
+// stamp is a moment as pushes carry it: UTC, milliseconds, Z.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
