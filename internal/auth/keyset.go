@@ -160,7 +160,7 @@ func (s *keySet) run(ctx context.Context) {
 		case <-ctx.Done():
 			rest.Stop()
 		}
-		due.Reset(s.pause)
+		due.Reset(time.Until(began.Add(s.pause))) // pause is never shorter than the rest
 	}
 }
 
