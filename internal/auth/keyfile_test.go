@@ -137,3 +137,15 @@ func TestSharedKeyFile(t *testing.T) {
 		}
 	}
 }
+
+// FuzzPEM gives the reader of key files any text.
+func FuzzPEM(f *testing.F) {
+	f.Add(pemOf(issuerKeys()["p256"]))
+	f.Add(append(certificateOf(issuerKeys()["ed"]), pemOf(issuerKeys()["rsa"])...))
+	f.Add(privatePEM(issuerKeys()["p256"]))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if n, err := auth.ParsePEM(text); (n == 0) != (err != nil) || n > 32 {
+			t.Fatalf("%d keys, error %v", n, err)
+		}
+	})
+}

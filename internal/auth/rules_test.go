@@ -2,7 +2,9 @@ package auth_test
 
 import (
 	"bufio"
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,14 +12,28 @@ import (
 	"rte/internal/event"
 )
 
-// TestMayGrid asks every event, role and relation, and compares with the grid
-// of testdata/rights.txt. The principals come out of signed tokens.
-func TestMayGrid(t *testing.T) {
-	t.Parallel()
-	const marks = "suql-"
-	entities := map[byte]event.GUID{
-		's': id(t, me), 'u': id(t, mate), 'q': id(t, queue), 'l': id(t, list), '-': id(t, unknown),
-	}
+// A cell is one place of the grid in testdata/rights.txt.
+type cell struct {
+	row   string // the event, with "open:" or "only:" before it where that applies
+	typ   *event.Type
+	open  bool // with Options.OpenAvailability
+	role  string
+	mark  byte // the relation
+	allow bool
+}
+
+// marks are the grid's relations, in its order.
+const marks = "suql-"
+
+// entity is the one that stands in a relation to whoever holder makes.
+func entity(t testing.TB, mark byte) event.GUID {
+	t.Helper()
+	return id(t, map[byte]string{'s': me, 'u': mate, 'q': queue, 'l': list, '-': unknown}[mark])
+}
+
+// grid reads testdata/rights.txt.
+func grid(t testing.TB) []cell {
+	t.Helper()
 	file, err := os.Open("testdata/rights.txt")
 	if err != nil {
 		t.Fatal(err)
@@ -26,51 +42,111 @@ func TestMayGrid(t *testing.T) {
 
 	catalog := event.NewCatalog()
 	var roles []string
+	var cells []cell
 	seen := map[string]bool{}
-	cells := 0
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
 		words := strings.Fields(lines.Text())
 		switch {
-		case len(words) == 0 || words[0] == "#" || strings.HasPrefix(words[0], "#"):
+		case len(words) == 0 || strings.HasPrefix(words[0], "#"):
 			continue
 		case roles == nil:
 			roles = words[1:]
 			continue
-		case len(words) != 1+len(roles):
-			t.Fatalf("line %q has %d columns, want %d", lines.Text(), len(words), 1+len(roles))
+		case len(words) != 1+len(roles) || seen[words[0]]:
+			t.Fatalf("line %q is there twice or has %d columns, want %d", lines.Text(), len(words), 1+len(roles))
 		}
-		typ, ok := catalog.Lookup(words[0])
-		if !ok || typ.Name != words[0] || seen[typ.Name] {
-			t.Fatalf("%s is not in the catalogue, or twice in the grid", words[0])
-		}
-		seen[typ.Name] = true
+		seen[words[0]] = true
+		row := cell{row: words[0]}
+		row.typ, row.open = typeOf(t, catalog, words[0])
 		for i, role := range roles {
-			p := holder(t, role)
 			for j := range len(marks) {
-				want := words[1+i][j] == marks[j]
-				if !want && words[1+i][j] != '.' {
-					t.Fatalf("%s, %s: mark %q at place %d", typ.Name, role, words[1+i][j], j)
+				c := row
+				c.role, c.mark, c.allow = role, marks[j], words[1+i][j] == marks[j]
+				if !c.allow && words[1+i][j] != '.' {
+					t.Fatalf("%s, %s: mark %q at place %d", c.row, role, words[1+i][j], j)
 				}
-				if got := p.May(typ, entities[marks[j]]); got != want {
-					t.Errorf("%s, role %s, relation %q: got %t, want %t", typ.Name, role, marks[j], got, want)
-				}
-				cells++
+				cells = append(cells, c)
 			}
 		}
 	}
 	if err := lines.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if len(seen) != len(catalog.Events) || len(seen) != 41 || cells != 41*6*5 {
-		t.Fatalf("grid has %d events and %d cells, want %d and %d", len(seen), cells, len(catalog.Events), 41*6*5)
+	for _, typ := range catalog.Events {
+		if !seen[typ.Name] {
+			t.Errorf("the grid lacks %s", typ.Name)
+		}
+	}
+	if want := (41 + 5 + 8) * 6 * 5; len(cells) != want {
+		t.Fatalf("grid has %d cells, want %d", len(cells), want)
+	}
+	return cells
+}
+
+// typeOf is the event of a row.
+func typeOf(t testing.TB, catalog *event.Catalog, row string) (typ *event.Type, open bool) {
+	t.Helper()
+	name, open := strings.CutPrefix(row, "open:")
+	if relation, only := strings.CutPrefix(row, "only:"); only {
+		odd := &event.Type{Name: "Odd", Class: "odd"}
+		for h := event.Hearers(1); h != 0; h <<= 1 {
+			if slices.Equal(h.Names(), []string{relation}) {
+				odd.Hearers = h
+			}
+		}
+		if odd.Hearers == 0 && relation != "nobody" {
+			t.Fatalf("no relation is called %s", relation)
+		}
+		return odd, false
+	}
+	typ, ok := catalog.Lookup(name)
+	if !ok || typ.Name != name {
+		t.Fatalf("%s is not in the catalogue", name)
+	}
+	return typ, open
+}
+
+// disagree is how many cells are answered otherwise than the grid says; the
+// first few as text. An answer is that of the principal of a role.
+func disagree(t testing.TB, cells []cell, may func(c *cell, p *auth.Principal) bool) (n int, first []string) {
+	t.Helper()
+	holders := map[bool]map[string]*auth.Principal{false: {}, true: {}}
+	for i := range cells {
+		c := &cells[i]
+		p := holders[c.open][c.role]
+		if p == nil {
+			p = holderOf(t, c.role, auth.Options{OpenAvailability: c.open})
+			holders[c.open][c.role] = p
+		}
+		if got := may(c, p); got != c.allow {
+			if n++; n <= 10 {
+				first = append(first, fmt.Sprintf("%s, role %s, relation %q: got %t, want %t", c.row, c.role, c.mark, got, c.allow))
+			}
+		}
+	}
+	return n, first
+}
+
+// TestMayGrid asks every event, role and relation, and compares with the grid
+// of testdata/rights.txt. The principals come out of signed tokens.
+func TestMayGrid(t *testing.T) {
+	t.Parallel()
+	n, first := disagree(t, grid(t), func(c *cell, p *auth.Principal) bool { return p.May(c.typ, entity(t, c.mark)) })
+	if n > 0 {
+		t.Errorf("%d cells differ:\n%s", n, strings.Join(first, "\n"))
 	}
 }
 
 // holder is a principal of the role that lists one id of each kind.
-func holder(t *testing.T, role string) *auth.Principal {
+func holder(t testing.TB, role string) *auth.Principal {
 	t.Helper()
-	p, err := verifier(t, auth.Options{}).Verify(t.Context(), token(t, object{
+	return holderOf(t, role, auth.Options{})
+}
+
+func holderOf(t testing.TB, role string, o auth.Options) *auth.Principal {
+	t.Helper()
+	p, err := verifier(t, o).Verify(t.Context(), token(t, object{
 		"role": role, "users": []string{mate}, "queues": []string{queue}, "lists": []string{list},
 	}))
 	if err != nil {

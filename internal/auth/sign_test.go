@@ -119,3 +119,93 @@ func TestSignRefuses(t *testing.T) {
 		})
 	}
 }
+
+// TestPrivateKey signs with every kind of key and algorithm, and reads the
+// token back with the public key.
+func TestPrivateKey(t *testing.T) {
+	t.Parallel()
+	for name, k := range issuerKeys() {
+		v := verifier(t, auth.Options{Users: auth.Keys{PublicKeyFile: write(t, pemOf(k))}})
+		for _, alg := range append([]string{""}, k.algs...) {
+			key, err := auth.PrivateKey(privatePEM(k), alg)
+			if err != nil {
+				t.Errorf("%s, %s: %v", name, alg, err)
+				continue
+			}
+			key.ID = "today's"
+			text, err := key.Sign(auth.Claims{User: id(t, me), Org: id(t, myOrg), Expires: clock().Add(time.Hour)})
+			if err != nil {
+				t.Errorf("%s, %s: %v", name, alg, err)
+				continue
+			}
+			if got := verify(t, v, text); got != "accepted" {
+				t.Errorf("%s, %s: got %s", name, alg, got)
+			}
+			want := alg
+			if want == "" {
+				want = k.algs[0]
+			}
+			if header, _ := decode(strings.Split(text, ".")[0]); !strings.Contains(header, `"alg":"`+want+`"`) || !strings.Contains(header, `"kid":"today's"`) {
+				t.Errorf("%s, %s: header %s", name, alg, header)
+			}
+		}
+	}
+}
+
+func TestSigningKeyRefuses(t *testing.T) {
+	t.Parallel()
+	ec := issuerKeys()["p256"]
+	for _, tc := range []struct {
+		name string
+		make func() (auth.SigningKey, error)
+		want string
+	}{
+		{"a public key", func() (auth.SigningKey, error) { return auth.PrivateKey(pemOf(ec), "") }, "no private key in PEM form"},
+		{"nothing", func() (auth.SigningKey, error) { return auth.PrivateKey(nil, "") }, "no private key in PEM form"},
+		{"garbage", func() (auth.SigningKey, error) {
+			return auth.PrivateKey([]byte("-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----\n"), "")
+		}, "cannot be read"},
+		{"encrypted", func() (auth.SigningKey, error) {
+			return auth.PrivateKey([]byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\nY2FuYXJ5\n-----END ENCRYPTED PRIVATE KEY-----\n"), "")
+		}, "is encrypted"},
+		{"another algorithm", func() (auth.SigningKey, error) { return auth.PrivateKey(privatePEM(ec), "ES384") }, `"ES384" is not for this key; it is good for ES256`},
+		{"none", func() (auth.SigningKey, error) { return auth.PrivateKey(privatePEM(ec), "none") }, `"none" is not for this key`},
+		{"a short secret", func() (auth.SigningKey, error) { return auth.SecretKey([]byte("canary"), "") }, "has 6 bytes"},
+		{"a secret too short for the algorithm", func() (auth.SigningKey, error) { return auth.SecretKey([]byte(strings.Repeat("s", 48)), "HS512") }, "good for HS256, HS384"},
+	} {
+		_, err := tc.make()
+		if err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: got %v, want an error with %q", tc.name, err, tc.want)
+		}
+	}
+}
+
+// TestSignNested: nested names are written as they are read.
+func TestSignNested(t *testing.T) {
+	t.Parallel()
+	names := auth.ClaimNames{User: "sub", Org: "rte.org", Role: "rte.roles.main", Queues: "rte.queues", Lists: `a\.b`, Users: "https://x.example/users"}
+	text, err := auth.Sign([]byte(userSecret), auth.Claims{
+		Names: names, User: id(t, me), Org: id(t, myOrg), Role: auth.Supervisor, Expires: clock().Add(time.Hour),
+		Queues: []event.GUID{id(t, queue)}, Lists: []event.GUID{id(t, list)}, Users: []event.GUID{id(t, mate)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := decode(strings.Split(text, ".")[1])
+	want := `{"a.b":["` + list + `"],"exp":1795338000,"https://x.example/users":["` + mate + `"],` +
+		`"rte":{"org":"` + myOrg + `","queues":["` + queue + `"],"roles":{"main":"supervisor"}},"sub":"` + me + `"}`
+	if body != want {
+		t.Errorf("claims\n got %s\nwant %s", body, want)
+	}
+	p, err := verifier(t, auth.Options{Claims: names}).Verify(t.Context(), text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, p, &auth.Principal{
+		User: id(t, me), Org: id(t, myOrg), Role: auth.Supervisor, Expires: clock().Add(time.Hour),
+		Queues: auth.NewSet(id(t, queue)), Lists: auth.NewSet(id(t, list)), Users: auth.NewSet(id(t, mate)),
+	})
+	if _, err := auth.Sign([]byte(userSecret), auth.Claims{Names: auth.ClaimNames{Org: "sub.org"}, User: id(t, me), Org: id(t, myOrg), Expires: clock()}); err == nil {
+		t.Error("a claim inside a claim that is a text: no error")
+	}
+}
