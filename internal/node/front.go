@@ -47,9 +47,9 @@ func survive(log *slog.Logger) {
 	panic(http.ErrAbortHandler)
 }
 
-// scrub takes out of a text what looks like a token or follows the name of
-// one.
+// scrub takes out of a text what follows a token's name, and every run of
+// characters that a piece of a token could be.
 func scrub(text string) string {
-	text = regexp.MustCompile(`(?i)(access_token(=|%3d)|bearer\s+)[^\s"'&,}\]]+`).ReplaceAllString(text, "$1…")
-	return regexp.MustCompile(`[\w-]{8,}\.[\w-]{8,}\.[\w-]*`).ReplaceAllString(text, "…")
+	text = regexp.MustCompile(`(?i)(access(?:_|%5f)token(?:=|%3d)|bearer\s+)[^\s"'&,}\]]+`).ReplaceAllString(text, "$1…")
+	return regexp.MustCompile(`[\w%-]{20,}`).ReplaceAllString(text, "…")
 }
