@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -413,5 +416,81 @@ func FuzzKeySet(f *testing.F) {
 		if err == nil && !json.Valid([]byte(text)) {
 			t.Fatal("a key set that is no JSON")
 		}
+	})
+}
+
+// TestRotationUnderLoad lets clients connect for half an hour while the issuer
+// changes its keys and fails in all its ways, at random. A token is signed by a
+// key that has been published; it is never refused. Where its key has come up
+// just before an outage, nobody can know it yet: that is 503.
+func TestRotationUnderLoad(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	synctest.Test(t, func(t *testing.T) {
+		rnd := rand.New(rand.NewPCG(seed, 0))
+		f := newFar(t, nil)
+		var mu sync.Mutex
+		keys := []object{jwk(issuerKeys()["p256"], "0", nil)}
+		good, up, rotations := signed(t, issuerKeys()["p256"], "ES256", "0", nil), true, 0
+		var since time.Time // when the key was published
+		f.say(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			set := keySet(keys...)
+			mu.Unlock()
+			text(set)(w, r)
+		})
+		v := started(t, f, nil)
+		ctx, stop := context.WithCancel(t.Context())
+		verdicts := map[string]int{}
+		var all sync.WaitGroup
+		for range 10 {
+			pause := time.Duration(2000+rnd.IntN(4000)) * time.Millisecond
+			all.Go(func() {
+				for ctx.Err() == nil {
+					mu.Lock()
+					token, published := good, since
+					mu.Unlock()
+					got := verify(t, v, token)
+					mu.Lock()
+					verdicts[got]++
+					// Only a key that nobody could read yet excuses.
+					if got != "accepted" && (got != "no keys" || up && time.Since(published) > 20*time.Second) {
+						t.Errorf("a valid token: got %s, its key published %v ago, issuer up %v", got, time.Since(published), up)
+					}
+					mu.Unlock()
+					time.Sleep(pause)
+				}
+			})
+		}
+		ways := slices.Sorted(maps.Keys(failures()))
+		healthy := f.answer
+		for range 60 {
+			time.Sleep(time.Duration(rnd.IntN(60_000)) * time.Millisecond)
+			switch mu.Lock(); {
+			case !up:
+				f.say(healthy)
+				up, since = true, time.Now() // what is published now can be read from now on
+			case rnd.IntN(2) == 0:
+				f.say(failures()[ways[rnd.IntN(len(ways))]])
+				up = false
+			default: // another key, used at once; the one before stays a while
+				rotations++
+				name := []string{"p256", "p256b", "ed"}[rnd.IntN(3)]
+				k, kid := issuerKeys()[name], fmt.Sprint(rotations)
+				keys = append(keys[max(0, len(keys)-1):], jwk(k, kid, nil))
+				good, since = signed(t, k, k.algs[0], kid, nil), time.Now()
+			}
+			mu.Unlock()
+		}
+		mu.Lock()
+		f.say(healthy)
+		mu.Unlock()
+		stop()
+		all.Wait()
+		if verdicts["accepted"] < 1000 || rotations < 5 {
+			t.Errorf("%v with %d rotations: too few to show anything", verdicts, rotations)
+		}
+		t.Logf("%v, %d rotations", verdicts, rotations)
 	})
 }
