@@ -1,7 +1,12 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"os"
@@ -249,5 +254,98 @@ func TestDemo(t *testing.T) {
 	}
 	if code := p.exit(20 * time.Second); code != 0 {
 		t.Errorf("the demo ended with %d", code)
+	}
+}
+
+// TestTokenWithPrivateKey signs with a key of one's own, and checks with its
+// public half.
+func TestTokenWithPrivateKey(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	private, public := filepath.Join(dir, "private.pem"), filepath.Join(dir, "public.pem")
+	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, block := range map[string]struct {
+		kind string
+		der  func() ([]byte, error)
+	}{
+		private: {"PRIVATE KEY", func() ([]byte, error) { return x509.MarshalPKCS8PrivateKey(key) }},
+		public:  {"PUBLIC KEY", func() ([]byte, error) { return x509.MarshalPKIXPublicKey(key.Public()) }},
+	} {
+		der, err := block.der()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: block.kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, token, errs := verb(t, "", "token", "--private-key", private, "--key-id", "mine", "--user", userText, "--org", orgText, "--role", "supervisor")
+	if code != 0 {
+		t.Fatal(code, errs)
+	}
+	code, out, errs := verb(t, token, "token", "check", "--jwt-public-key", public, "-")
+	for _, want := range []string{"algorithm ES384, key id mine", "signature good: public key 1 of " + public + ", for tokens of users and service", "role supervisor", "queue      every id of the organization"} {
+		if code != 0 || !strings.Contains(out, want) {
+			t.Errorf("token check (code %d) does not say %q:\n%s%s", code, want, out, errs)
+		}
+	}
+	for _, args := range [][]string{
+		{"--private-key", public}, {"--private-key", filepath.Join(dir, "none")}, {"--private-key", private, "--algorithm", "ES256"},
+		{"--jwt-secret", testSecret, "--algorithm", "RS256"}, {},
+	} {
+		code, out, errs := verb(t, "", append([]string{"token", "--user", userText, "--org", orgText}, args...)...)
+		if code != exitUsage || out != "" || errs == "" {
+			t.Errorf("%v: code %d, %q %q; want %d and a reason", args, code, out, errs, exitUsage)
+		}
+	}
+}
+
+// TestTokenCheckExplains: the whole of a refused token is told, whatever is
+// wrong with it first.
+func TestTokenCheckExplains(t *testing.T) {
+	t.Parallel()
+	code, token, errs := verb(t, "", "token", "--jwt-secret", testSecret, "--user", userText, "--org", orgText, "--role", "service", "--ttl=-1h")
+	if code != 0 {
+		t.Fatal(code, errs)
+	}
+	token = strings.TrimSpace(token)
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		want []string
+	}{
+		{"expired, and for another audience", []string{"--jwt-audience", "rte"}, 1, []string{
+			"signature good: users' secret 1 of 1", "exp        WRONG", "ago): expired", `aud        WRONG none (wanted "rte"): audience`, "sub        ok", "refused: verify token: expired",
+		}},
+		{"a stranger's", []string{"--jwt-secret", "another secret that is just as long as it"}, 1, []string{
+			"signature not good: verify token: signature", "claims, which nobody vouches for:", "sub        ok    \"" + userText + "\"", "refused: verify token: signature",
+		}},
+		{"an issuer that is not there", []string{"--jwks-url", "http://127.0.0.1:1/keys"}, 1, []string{"signature good"}},
+		{"the switch", []string{"--jwt-leeway", "2h", "--open-availability"}, 0, []string{"may publish: for its organization", "good until"}},
+		{"a bad setting", []string{"--jwks-url", "http://issuer.example/keys"}, exitUsage, nil},
+		{"a resolver that is not there", []string{"--jwt-leeway", "2h", "--service-jwt-secret", "another secret that is just as long as it", "--principal-url", "http://127.0.0.1:1/"}, 1, []string{"principal not available"}},
+	} {
+		args := c.args
+		if args[0] != "--jwt-secret" {
+			args = append([]string{"--jwt-secret", testSecret}, args...)
+		}
+		code, out, errs := verb(t, "", append(append([]string{"token", "check"}, args...), token)...)
+		if code != c.code {
+			t.Errorf("%s: code %d, want %d: %s%s", c.name, code, c.code, out, errs)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s: does not say %q:\n%s", c.name, want, out)
+			}
+		}
+	}
+	_, open, _ := verb(t, "", "token", "--jwt-secret", testSecret, "--user", userText, "--org", orgText)
+	_, out, _ := verb(t, open, "token", "check", "--jwt-secret", testSecret, "--open-availability", "-")
+	if !strings.Contains(out, "UserAvailability every id of the organization") || !strings.Contains(out, "UserStatus "+userText) {
+		t.Errorf("with the switch: %s", out)
 	}
 }

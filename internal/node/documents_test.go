@@ -120,12 +120,17 @@ func TestDocumentsOfDoors(t *testing.T) {
 		}
 		return slices.Sorted(maps.Keys(doc.Paths))
 	}
-	documents := []string{"/api/v1/asyncapi.json", "/api/v1/openapi.json", "/api/v1/schemas/{eventName}.json"}
-	if d := cmp.Diff(append(documents[:3:3], "/token/{userId}/rte/"), paths(w.URL())); d != "" {
+	documents := []string{"/api/v1/asyncapi.json", "/api/v1/me", "/api/v1/openapi.json", "/api/v1/schemas/{eventName}.json"}
+	if d := cmp.Diff(append(documents[:4:4], "/token/{userId}/rte/"), paths(w.URL())); d != "" {
 		t.Errorf("paths of the hub's listener (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff([]string{documents[0], "/api/v1/events", documents[1], documents[2]}, paths(w.PublishURL())); d != "" {
+	if d := cmp.Diff(slices.Insert(documents, 1, "/api/v1/events"), paths(w.PublishURL())); d != "" {
 		t.Errorf("paths of the publish listener (-want +got):\n%s", d)
+	}
+	for _, url := range []string{w.URL(), w.PublishURL()} {
+		if code, _, _ := w.ask(http.MethodGet, url+"/api/v1/me?access_token="+sign(t, nil)); code != http.StatusOK {
+			t.Errorf("%s/api/v1/me: status %d", url, code)
+		}
 	}
 }
 

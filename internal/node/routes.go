@@ -21,6 +21,7 @@ func (n *Node) serve() {
 		doors := http.NewServeMux()
 		doors.Handle(base+"/api/v1/events", events)
 		n.documents(doors, base+"/api/v1", about)
+		n.aboutMe(doors, base+"/api/v1/me")
 		n.publish.serve(front(doors, n.log), n.cert, n.log)
 	}
 	about.NoPublish, about.DevTokens = n.publish != nil, n.cfg.DevTokens

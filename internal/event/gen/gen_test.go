@@ -191,7 +191,7 @@ func TestOptions(t *testing.T) {
 		{"hub, other settings", gen.AsyncAPI, gen.Options{BasePath: "/rt", CatalogNames: true, Plain: true}, []string{`"const": "QueueStatus"`, `"pathname": "/rt"`}, []string{`"cursor"`}},
 		{"HTTP", gen.OpenAPI, gen.Options{}, []string{`"url": "/"`, `"/api/v1/events"`, `"#/components/schemas/QueueStatus"`}, []string{"DeveloperToken", "/token/"}},
 		{"HTTP, developers", gen.OpenAPI, gen.Options{BasePath: "/rt", DevTokens: true}, []string{`"url": "/rt"`, `"/api/v1/events"`, `"/token/{userId}/rte/"`, `"DeveloperToken"`}, nil},
-		{"HTTP, publishing elsewhere", gen.OpenAPI, gen.Options{NoPublish: true}, []string{`"/api/v1/schemas/{eventName}.json"`}, []string{`"/api/v1/events"`, "Envelope", "Guid", "securitySchemes"}},
+		{"HTTP, publishing elsewhere", gen.OpenAPI, gen.Options{NoPublish: true}, []string{`"/api/v1/schemas/{eventName}.json"`, `"/api/v1/me"`, "Guid", "securitySchemes"}, []string{`"/api/v1/events"`, "Envelope"}},
 		{"HTTP, developers, publishing elsewhere", gen.OpenAPI, gen.Options{NoPublish: true, DevTokens: true}, []string{`"/token/{userId}/rte/"`, `"Guid"`}, []string{`"/api/v1/events"`, "Envelope"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

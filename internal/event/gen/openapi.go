@@ -35,12 +35,9 @@ func OpenAPI(c *event.Catalog, o Options) ([]byte, error) {
 	}
 	if o.NoPublish {
 		doc.remove("paths", eventsPath)
-		for _, name := range []string{"Envelope", "Answer", "Rejection", "Guid"} {
-			if name != "Guid" || !o.DevTokens {
-				doc.remove("components", "schemas", name)
-			}
+		for _, name := range []string{"Envelope", "Answer", "Rejection"} {
+			doc.remove("components", "schemas", name)
 		}
-		doc.remove("components", "securitySchemes")
 		return document(doc)
 	}
 	ref := refTo("#/components/schemas/")
