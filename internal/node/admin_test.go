@@ -149,7 +149,9 @@ func TestSettings(t *testing.T) {
 		{"no such service key file", func(c *node.Config) { c.ServiceJWTPublicKey = "/no/such/file" }, "service public keys"},
 		{"resolver's token and file", func(c *node.Config) { c.PrincipalToken, c.PrincipalTokenFile = "x", "/x" }, "--principal-token and --principal-token-file"},
 		{"negative leeway", func(c *node.Config) { c.JWTLeeway = -1 }, "--jwt-leeway"},
-		{"developer tokens without a secret", func(c *node.Config) { c.DevTokens, c.JWTSecret, c.JWKSURL = true, "", "https://issuer.example.com/keys" }, "--dev-tokens signs"},
+		{"developer tokens without a secret", func(c *node.Config) {
+			c.DevTokens, c.JWTSecret, c.JWKSURL = true, "", "https://issuer.example.com/keys"
+		}, "--dev-tokens signs"},
 		{"base path", func(c *node.Config) { c.BasePath = "rt/" }, "--base-path"},
 		{"developer tokens for the world", func(c *node.Config) { c.DevTokens, c.Listen = true, ":8080" }, "loopback"},
 		{"no items", func(c *node.Config) { c.MaxItems = 0 }, "--max-items"},
