@@ -81,6 +81,9 @@ func house() map[string]room {
 		}, libs: map[string]string{
 			"github.com/nats-io/nats-server/v2": "the store, in this process",
 			"github.com/nats-io/nats.go":        "the way to it",
+			"github.com/nats-io/nkeys":          "producers' keys at the NATS door",
+			"golang.org/x/crypto":               "producers' password hashes, as NATS has them",
+			"gopkg.in/yaml.v3":                  "the file of producers",
 		}},
 		"internal/ingest": {floor: 2, imports: map[string]string{
 			"internal/event": "it checks events against the catalogue",

@@ -53,6 +53,7 @@ type lanes struct {
 
 	mu       sync.Mutex
 	closed   bool
+	lost     time.Time             // when the connection was; zero while there is one
 	tails    map[event.Topic]*item // last item of each busy lane
 	inFlight map[uint64]*item      // by token
 	token    uint64                // last one given out
@@ -105,6 +106,11 @@ func (l *lanes) enter(c *call) error {
 	if l.closed {
 		l.mu.Unlock()
 		return errClosed
+	}
+	if !l.lost.IsZero() && time.Since(l.lost) > l.giveUp {
+		l.stats.unavailable += uint64(len(c.items))
+		l.mu.Unlock()
+		return errNoStore // others have waited in vain already
 	}
 	l.calls.Add(1)
 	for i := range c.items {
@@ -206,12 +212,22 @@ func (l *lanes) again(c *call) {
 	l.send(send)
 }
 
+// disconnected: calls wait for the connection as long as it may come back.
+func (l *lanes) disconnected() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lost.IsZero() {
+		l.lost = time.Now()
+	}
+}
+
 // reconnected takes everything in flight for lost. What was stored all the
 // same is found out by its id.
 func (l *lanes) reconnected() {
 	var send []sending
 	l.mu.Lock()
 	l.recent.reset()
+	l.lost = time.Time{}
 	for token, it := range l.inFlight {
 		delete(l.inFlight, token)
 		if it.state = failed; it.call.abandoned {
