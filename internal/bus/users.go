@@ -66,7 +66,7 @@ func parseUsers(text []byte) ([]User, error) {
 		return nil, yamlError(err)
 	}
 	if len(doc.Users) == 0 {
-		return nil, errors.New("it names no user; it begins with users:")
+		return nil, errors.New("it names no user under the key users")
 	}
 	var users []User
 	seen := map[string]bool{}
