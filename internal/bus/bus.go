@@ -36,6 +36,7 @@ type Bus struct {
 	streams [2][]*stream // by lane and partition
 	byName  map[string]*stream
 	lanes   *lanes
+	feeds   *feeds // nil with an external store: then the streams republish
 
 	pendingMessages int // per watch; fixed but for tests
 
@@ -48,7 +49,7 @@ type Bus struct {
 	door    *nats.Conn // carries producers' messages; nil if nobody serves them
 	doorSub *nats.Subscription
 	deny    context.CancelCauseFunc // ends Open when the servers deny a right; nil afterwards
-	watches map[*nats.Subscription]*watch
+	watches map[*watch]struct{}
 	dropped int64         // by watches that have ended
 	back    chan struct{} // closed and made anew each time the connection is back
 
@@ -66,7 +67,7 @@ func Open(ctx context.Context, catalog *event.Catalog, o Options) (*Bus, error) 
 	}
 	b := &Bus{
 		catalog: catalog, log: o.Logger, external: o.External, inMemory: o.inMemory(),
-		byName: map[string]*stream{}, watches: map[*nats.Subscription]*watch{},
+		byName: map[string]*stream{}, watches: map[*watch]struct{}{},
 		pendingMessages: pendingMessages,
 		back:            make(chan struct{}),
 	}
@@ -113,7 +114,10 @@ func (b *Bus) start(ctx context.Context, o Options) (err error) {
 	if err := b.checkRights(ctx); err != nil {
 		return err
 	}
-	if b.lanes, err = newLanes(b.conn, o.Now, o.DedupeWindow); err != nil {
+	if !o.External.used() {
+		b.feeds = newFeeds()
+	}
+	if b.lanes, err = newLanes(b.conn, o, b.feeds, b.byName); err != nil {
 		return err
 	}
 	b.conn.SetDisconnectErrHandler(b.disconnected)
@@ -206,17 +210,28 @@ func (b *Bus) drain(ctx context.Context) error {
 	}
 	select {
 	case <-done:
-		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("sinks are still busy: %w", context.Cause(ctx))
 	}
+	b.mu.Lock()
+	watches := slices.Collect(maps.Keys(b.watches))
+	b.mu.Unlock()
+	for _, w := range watches {
+		if w.feed == nil {
+			continue
+		}
+		if err := w.feed.drained(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stopWatches ends every watch. After ctx has ended a sink has one second
 // left to heed its own context.
 func (b *Bus) stopWatches(ctx context.Context) error {
 	b.mu.Lock()
-	watches := slices.Collect(maps.Values(b.watches))
+	watches := slices.Collect(maps.Keys(b.watches))
 	b.mu.Unlock()
 	done := make(chan struct{})
 	go func() {

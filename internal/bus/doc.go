@@ -5,14 +5,16 @@
 //
 //	rte.<state|event>.<partition>.<organizationId>.<eventname>.<entityId>
 //
-// and returns when JetStream has stored it. The stream then republishes the
-// stored message on the live lane,
+// and returns when JetStream has stored it. [Bus.Watch] hears what was stored,
+// one organization at a time. With the store inside, the bus hands that on as
+// the answers come. External servers, where other nodes store too, republish it
+// on the live lane,
 //
 //	rte.live.<partition>.<organizationId>.<eventname>.<entityId>
 //
 // with its sequence number and that of its predecessor on the same subject
-// (Nats-Sequence, Nats-Last-Sequence); [Bus.Watch] subscribes to that, one
-// organization at a time. [Bus.Last] asks for the newest message of a subject.
+// (Nats-Sequence, Nats-Last-Sequence). [Bus.Last] asks for the newest message
+// of a subject.
 //
 // There are two streams per partition. State keeps the newest message of each
 // subject and forgets nothing; Events keeps every message of the other events,

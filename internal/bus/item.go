@@ -15,7 +15,7 @@ type item struct {
 	index     int // in the call
 	stream    *stream
 	subject   string
-	messageID string
+	messageID string // "": the message has none, and is never sent again for want of an answer
 
 	event event.Event // a copy; its time is set when first sent
 
@@ -25,6 +25,8 @@ type item struct {
 	next     *item     // behind it in the lane
 	err      error     // the last answer, if it was no
 	sequence uint64    // once stored
+	floor    uint64    // see lanes.first
+	handed   bool      // on, to the feeds
 }
 
 type itemState uint8
@@ -51,6 +53,7 @@ func (l *lanes) start(it *item, send []sending) []sending {
 	if it.event.Time.IsZero() {
 		it.event.Time = stampTime(l.now())
 	}
+	l.first(it)
 	l.token++
 	it.state, it.token, it.sent = inFlight, l.token, time.Now()
 	l.inFlight[it.token] = it
@@ -95,12 +98,14 @@ func (l *lanes) store(it *item, a ack) {
 		l.stats.stored++
 		l.recent.note(it, a.sequence)
 	}
+	cursor := it.stream.cursor(a.sequence)
+	l.handOn(it, a, cursor)
 	c := it.call
 	if c.abandoned {
 		return
 	}
 	e := c.events[it.index]
-	e.Cursor = it.stream.cursor(a.sequence)
+	e.Cursor = cursor
 	if e.Time.IsZero() {
 		e.Time = it.event.Time
 		if a.duplicate {

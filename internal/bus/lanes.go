@@ -40,6 +40,7 @@ type lanes struct {
 	inbox string // answers come to inbox + token
 	acks  *nats.Subscription
 	now   func() time.Time // for events without a time
+	feeds *feeds           // nil where the store hands on by itself
 	abort chan struct{}    // closed to make running calls give up
 
 	// Fixed but for tests, which change them before the first publish.
@@ -60,6 +61,10 @@ type lanes struct {
 	ready    []*item               // heads of lanes that wait for the window
 	recent   recent                // states stored since the store may have forgotten ids
 	stats    publishStats
+
+	// Only with feeds.
+	newest map[*stream]uint64 // the highest sequence answered
+	late   map[uint64]*item   // attempts given up, by token
 }
 
 // publishStats are counted since the start.
@@ -67,13 +72,19 @@ type publishStats struct {
 	stored, duplicates, refused, unavailable, retries uint64
 }
 
-func newLanes(conn *nats.Conn, now func() time.Time, dedupe time.Duration) (*lanes, error) {
+// newLanes makes the lanes to a store. feeds are nil where the store itself
+// hands on what it has stored.
+func newLanes(conn *nats.Conn, o Options, f *feeds, streams map[string]*stream) (*lanes, error) {
 	l := &lanes{
-		conn: conn, inbox: nats.NewInbox() + ".", now: now, abort: make(chan struct{}),
+		conn: conn, inbox: nats.NewInbox() + ".", now: o.Now, feeds: f, abort: make(chan struct{}),
 		window: window, ackWait: ackWait, giveUp: giveUp, tick: tick,
 		tails: map[event.Topic]*item{}, inFlight: map[uint64]*item{},
 		message: nats.Msg{Header: nats.Header{}},
-		recent:  recent{keep: dedupe},
+		newest:  map[*stream]uint64{}, late: map[uint64]*item{},
+		recent: recent{keep: o.DedupeWindow},
+	}
+	for _, s := range streams {
+		l.newest[s] = s.opened
 	}
 	l.recent.reset()
 	if err := l.listen(); err != nil {
@@ -172,7 +183,8 @@ func (l *lanes) settle(token uint64, a ack, send []sending) []sending {
 	defer l.mu.Unlock()
 	it := l.inFlight[token]
 	if it == nil {
-		return send // a late answer: the item was sent again or given up
+		l.tooLate(token, a) // the item was sent again or given up
+		return send
 	}
 	delete(l.inFlight, token)
 	switch {
@@ -190,85 +202,6 @@ func (l *lanes) settle(token uint64, a ack, send []sending) []sending {
 		send = l.advance(it, send)
 	}
 	return l.fill(send)
-}
-
-// again sends what was refused for now or got no answer. The message id stays
-// the same, so an attempt that was stored after all is found out.
-func (l *lanes) again(c *call) {
-	var send []sending
-	l.mu.Lock()
-	for i := range c.items {
-		it := &c.items[i]
-		switch {
-		case it.state == inFlight && time.Since(it.sent) > l.ackWait:
-			delete(l.inFlight, it.token)
-		case it.state != failed:
-			continue
-		}
-		l.stats.retries++
-		send = l.start(it, send)
-	}
-	l.mu.Unlock()
-	l.send(send)
-}
-
-// disconnected: calls wait for the connection as long as it may come back.
-func (l *lanes) disconnected() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.lost.IsZero() {
-		l.lost = time.Now()
-	}
-}
-
-// reconnected takes everything in flight for lost. What was stored all the
-// same is found out by its id.
-func (l *lanes) reconnected() {
-	var send []sending
-	l.mu.Lock()
-	l.recent.reset()
-	l.lost = time.Time{}
-	for token, it := range l.inFlight {
-		delete(l.inFlight, token)
-		if it.state = failed; it.call.abandoned {
-			send = l.advance(it, send)
-		}
-	}
-	send = l.fill(send)
-	l.mu.Unlock()
-	l.send(send)
-}
-
-// abandon ends a call whose events found no answer in time.
-func (l *lanes) abandon(c *call, reason error) {
-	var send []sending
-	l.mu.Lock()
-	c.abandoned = true
-	for i := range c.items {
-		it := &c.items[i]
-		if it.state == finished {
-			continue
-		}
-		err := reason
-		if it.err != nil {
-			err = fmt.Errorf("%w: last answer: %w", reason, it.err)
-		}
-		c.refuse(i, err)
-		l.stats.unavailable++
-	}
-	// Only now: a lane that moves on passes over this call's items.
-	for i := range c.items {
-		switch it := &c.items[i]; it.state {
-		case failed:
-			send = l.advance(it, send)
-		case inFlight:
-			// Its lane waits: what comes behind must not overtake it.
-			token := it.token
-			time.AfterFunc(l.ackWait, func() { l.send(l.settle(token, ack{err: errNoAnswer}, nil)) })
-		}
-	}
-	l.mu.Unlock()
-	l.send(send)
 }
 
 // close refuses new calls and waits for those under way; when ctx ends first

@@ -111,7 +111,14 @@ func foreign(is, want jetstream.StreamConfig) string {
 func sameSettings(a, b jetstream.StreamConfig) bool {
 	return a.MaxMsgsPerSubject == b.MaxMsgsPerSubject && a.MaxAge == b.MaxAge && a.MaxBytes == b.MaxBytes &&
 		a.Duplicates == b.Duplicates && a.Replicas == b.Replicas && a.AllowDirect == b.AllowDirect &&
-		a.RePublish != nil && *a.RePublish == *b.RePublish && a.Metadata[formatKey] == b.Metadata[formatKey]
+		sameRePublish(a.RePublish, b.RePublish) && a.Metadata[formatKey] == b.Metadata[formatKey]
+}
+
+func sameRePublish(a, b *jetstream.RePublish) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
 }
 
 var errForeign = errors.New("a stream of this name belongs to something else")

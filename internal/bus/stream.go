@@ -35,6 +35,7 @@ type stream struct {
 	subjects  string // "rte.event.0."
 	identity  uint32 // for cursors
 	handle    jetstream.Stream
+	opened    uint64 // its last sequence when it was opened
 }
 
 // subject is where a topic's events are published. key is the event's name in
@@ -75,9 +76,11 @@ func streamConfig(lane Lane, partition int, o Options) jetstream.StreamConfig {
 		Storage:     jetstream.FileStorage,
 		Duplicates:  o.DedupeWindow,
 		AllowDirect: true,
-		RePublish:   &jetstream.RePublish{Source: subjects, Destination: "rte.live." + p + ".>"},
 		MaxBytes:    -1,
 		Metadata:    map[string]string{formatKey: format},
+	}
+	if o.External.used() {
+		c.RePublish = &jetstream.RePublish{Source: subjects, Destination: "rte.live." + p + ".>"}
 	}
 	if o.inMemory() {
 		c.Storage = jetstream.MemoryStorage
@@ -111,6 +114,7 @@ func (b *Bus) openStream(ctx context.Context, lane Lane, partition int, o Option
 		subjects:  strings.TrimSuffix(c.Subjects[0], ">"),
 		identity:  identity(c.Name, h.CachedInfo().Created),
 		handle:    h,
+		opened:    h.CachedInfo().State.LastSeq,
 	}, nil
 }
 
