@@ -29,6 +29,7 @@ type Bus struct {
 	folder   *folder        // nil with an external store
 	server   *server.Server // nil with an external store
 	gate     *gate          // nil where the embedded server is not open to others
+	keeper   *keeper        // nil but with a store inside, on disk
 	// conn carries publishes, answers and the live lane alike: so a live
 	// message is in its watch's queue before the publish is answered.
 	conn    *nats.Conn
@@ -117,11 +118,16 @@ func (b *Bus) start(ctx context.Context, o Options) (err error) {
 	if !o.External.used() {
 		b.feeds = newFeeds()
 	}
-	if b.lanes, err = newLanes(b.conn, o, b.feeds, b.byName); err != nil {
+	if b.lanes, err = newLanes(b.conn, o, b.folder, b.feeds); err != nil {
 		return err
 	}
 	b.conn.SetDisconnectErrHandler(b.disconnected)
 	b.conn.SetReconnectHandler(b.reconnected)
+	if !o.External.used() && !o.inMemory() {
+		b.learn(ctx, min(o.DedupeWindow, o.Retention))
+		b.keeper = newKeeper(b, o)
+		b.keeper.run()
+	}
 	return nil
 }
 
@@ -258,6 +264,9 @@ func (b *Bus) stopWatches(ctx context.Context) error {
 
 // end stops what was started, in the opposite order.
 func (b *Bus) end() (err error) {
+	if b.keeper != nil {
+		b.keeper.close()
+	}
 	if b.door != nil {
 		_ = b.door.FlushTimeout(answerWait) // what producers have not got by then, they ask for again
 		b.door.Close()

@@ -62,6 +62,16 @@ func (b *Bus) LoseAnswers() (restore func() error, err error) {
 	return b.lanes.listen, b.conn.Flush()
 }
 
+// Mend opens the store again, as if it had been found to take nothing.
+func (b *Bus) Mend() error {
+	b.lanes.fail(errNoAnswer)
+	err := b.keeper.mend()
+	if err == nil {
+		b.lanes.fail(nil)
+	}
+	return err
+}
+
 // BusyLanes is the number of pairs with an event under way.
 func (b *Bus) BusyLanes() int {
 	b.lanes.mu.Lock()

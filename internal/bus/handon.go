@@ -9,23 +9,11 @@ import (
 // What lanes do for the feeds of a store inside: hand on each stored event
 // once. Everything here is called with lanes.mu held.
 
-// first notes, when an item is sent for the first time, up to where the store
-// has answered: what is stored behind that is this item's own, though the
-// answer calls it a duplicate.
-func (l *lanes) first(it *item) {
-	if l.feeds != nil && it.sent.IsZero() {
-		it.floor = l.newest[it.stream]
-	}
-}
-
 // handOn gives an item that was stored to whoever watches, unless it was given
 // before. An answer that was lost shows as a duplicate at the next attempt.
 func (l *lanes) handOn(it *item, a ack, cursor string) {
-	if l.feeds == nil {
-		return
-	}
-	l.newest[it.stream] = max(l.newest[it.stream], a.sequence)
-	if it.handed || a.duplicate && a.sequence <= it.floor {
+	it.stream.newest = max(it.stream.newest, a.sequence)
+	if l.feeds == nil || it.handed || a.duplicate && a.sequence <= it.floor {
 		return
 	}
 	it.handed = true

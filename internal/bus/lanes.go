@@ -41,7 +41,9 @@ type lanes struct {
 	acks  *nats.Subscription
 	now   func() time.Time // for events without a time
 	feeds *feeds           // nil where the store hands on by itself
-	abort chan struct{}    // closed to make running calls give up
+
+	folder *folder       // where the store is; nil outside
+	abort  chan struct{} // closed to make running calls give up
 
 	// Fixed but for tests, which change them before the first publish.
 	window                int
@@ -60,11 +62,11 @@ type lanes struct {
 	token    uint64                // last one given out
 	ready    []*item               // heads of lanes that wait for the window
 	recent   recent                // states stored since the store may have forgotten ids
+	known    known                 // ids that the store has forgotten while it was away
 	stats    publishStats
 
-	// Only with feeds.
-	newest map[*stream]uint64 // the highest sequence answered
-	late   map[uint64]*item   // attempts given up, by token
+	late    map[uint64]*item // attempts given up, by token; only with feeds
+	failing error            // why the store takes nothing; nil while it does
 }
 
 // publishStats are counted since the start.
@@ -74,17 +76,14 @@ type publishStats struct {
 
 // newLanes makes the lanes to a store. feeds are nil where the store itself
 // hands on what it has stored.
-func newLanes(conn *nats.Conn, o Options, f *feeds, streams map[string]*stream) (*lanes, error) {
+func newLanes(conn *nats.Conn, o Options, inside *folder, f *feeds) (*lanes, error) {
 	l := &lanes{
-		conn: conn, inbox: nats.NewInbox() + ".", now: o.Now, feeds: f, abort: make(chan struct{}),
+		conn: conn, inbox: nats.NewInbox() + ".", now: o.Now, folder: inside, feeds: f, abort: make(chan struct{}),
 		window: window, ackWait: ackWait, giveUp: giveUp, tick: tick,
 		tails: map[event.Topic]*item{}, inFlight: map[uint64]*item{},
 		message: nats.Msg{Header: nats.Header{}},
-		newest:  map[*stream]uint64{}, late: map[uint64]*item{},
-		recent: recent{keep: o.DedupeWindow},
-	}
-	for _, s := range streams {
-		l.newest[s] = s.opened
+		late:    map[uint64]*item{},
+		recent:  recent{keep: o.DedupeWindow},
 	}
 	l.recent.reset()
 	if err := l.listen(); err != nil {
@@ -118,10 +117,15 @@ func (l *lanes) enter(c *call) error {
 		l.mu.Unlock()
 		return errClosed
 	}
+	if why := l.failing; why != nil {
+		l.stats.unavailable += uint64(len(c.items))
+		l.mu.Unlock()
+		return why // others have waited in vain already
+	}
 	if !l.lost.IsZero() && time.Since(l.lost) > l.giveUp {
 		l.stats.unavailable += uint64(len(c.items))
 		l.mu.Unlock()
-		return errNoStore // others have waited in vain already
+		return errNoStore // likewise
 	}
 	l.calls.Add(1)
 	for i := range c.items {

@@ -3,6 +3,8 @@ package bus
 import (
 	"fmt"
 	"time"
+
+	"rte/internal/event"
 )
 
 // What lanes do while the store gives no good answer.
@@ -100,4 +102,31 @@ func (l *lanes) forget(token uint64) (send []sending) {
 	l.leave(it)
 	l.refuse(it, errNoAnswer)
 	return l.fill(l.advance(it, nil))
+}
+
+// silent is a stream that has left everything unanswered for so long, nil if
+// there is none.
+func (l *lanes) silent(long time.Duration) *stream {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, it := range l.inFlight {
+		if time.Since(it.began) > long && time.Since(it.stream.answered) > long {
+			return it.stream
+		}
+	}
+	return nil
+}
+
+// fail refuses new calls at once from now on; nil ends that. A store that was
+// opened again gives no answer to what was sent before.
+func (l *lanes) fail(why error) {
+	l.mu.Lock()
+	l.failing = nil
+	if why != nil {
+		l.failing = fmt.Errorf("%w: %w", event.ErrUnavailable, why)
+	}
+	l.mu.Unlock()
+	if why == nil {
+		l.reconnected()
+	}
 }

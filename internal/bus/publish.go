@@ -119,6 +119,16 @@ func (l *lanes) run(ctx context.Context, c *call) {
 		return
 	}
 	defer l.calls.Done()
+	l.wait(ctx, c)
+	if l.folder.gone() {
+		for i := range c.items {
+			c.refuse(i, errGone)
+		}
+	}
+}
+
+// wait returns when the call is done or abandoned.
+func (l *lanes) wait(ctx context.Context, c *call) {
 	started := time.Now()
 	ticker := time.NewTicker(l.tick)
 	defer ticker.Stop()

@@ -33,25 +33,7 @@ const (
 // through the process; it opens a socket only for the door, whose gate is nil
 // if there is none.
 func startServer(dir string, o Options) (*server.Server, *gate, error) {
-	so := &server.Options{
-		ServerName:             "rte",
-		DontListen:             true,
-		NoSigs:                 true,
-		NoLog:                  true,
-		MaxPayload:             maxPayload,
-		JetStream:              true,
-		DisableJetStreamBanner: true,
-		StoreDir:               dir,
-		SyncInterval:           syncInterval,
-		// Zero would mean a share of this machine's memory and disk. The
-		// kind of storage that is not used still needs a figure.
-		JetStreamMaxMemory: 64 << 20,
-		JetStreamMaxStore:  maxStore,
-	}
-	if o.inMemory() {
-		so.JetStreamMaxMemory = o.RetentionBytes + stateRoom
-		so.JetStreamMaxStore = 64 << 20
-	}
+	so := serverOptions(dir, o)
 	var g *gate
 	if o.Door.Listen != "" {
 		g = newGate(o.Door.Users, o.Logger)
@@ -80,4 +62,28 @@ func startServer(dir string, o Options) (*server.Server, *gate, error) {
 		return nil, nil, fmt.Errorf("start nats server: %w", err)
 	}
 	return srv, g, nil
+}
+
+// serverOptions are those of a server that opens no socket.
+func serverOptions(dir string, o Options) *server.Options {
+	so := &server.Options{
+		ServerName:             "rte",
+		DontListen:             true,
+		NoSigs:                 true,
+		NoLog:                  true,
+		MaxPayload:             maxPayload,
+		JetStream:              true,
+		DisableJetStreamBanner: true,
+		StoreDir:               dir,
+		SyncInterval:           syncInterval,
+		// Zero would mean a share of this machine's memory and disk. The
+		// kind of storage that is not used still needs a figure.
+		JetStreamMaxMemory: 64 << 20,
+		JetStreamMaxStore:  maxStore,
+	}
+	if o.inMemory() {
+		so.JetStreamMaxMemory = o.RetentionBytes + stateRoom
+		so.JetStreamMaxStore = 64 << 20
+	}
+	return so
 }

@@ -27,7 +27,7 @@ func partitionOf(org event.GUID, n int) int {
 	return int(h.Sum32() % uint32(n))
 }
 
-// A stream is one of the store's streams. It is immutable.
+// A stream is one of the store's streams.
 type stream struct {
 	name      string
 	lane      Lane
@@ -35,7 +35,10 @@ type stream struct {
 	subjects  string // "rte.event.0."
 	identity  uint32 // for cursors
 	handle    jetstream.Stream
-	opened    uint64 // its last sequence when it was opened
+
+	// Guarded by lanes.mu.
+	newest   uint64    // the highest sequence it has answered with
+	answered time.Time // when it last stored something
 }
 
 // subject is where a topic's events are published. key is the event's name in
@@ -114,7 +117,7 @@ func (b *Bus) openStream(ctx context.Context, lane Lane, partition int, o Option
 		subjects:  strings.TrimSuffix(c.Subjects[0], ">"),
 		identity:  identity(c.Name, h.CachedInfo().Created),
 		handle:    h,
-		opened:    h.CachedInfo().State.LastSeq,
+		newest:    h.CachedInfo().State.LastSeq,
 	}, nil
 }
 
