@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -95,4 +96,40 @@ func cpuTime() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkRememberedIDs tells what an id costs while it is remembered, in
+// bytes of heap: the difference between events with and without one.
+func BenchmarkRememberedIDs(b *testing.B) {
+	const batch = 1000
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC() // buffers in pools go with the second one
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	grown := map[bool]float64{}
+	for _, ids := range []bool{false, true} {
+		b.Run(fmt.Sprintf("ids=%v", ids), func(b *testing.B) {
+			f := open(b, bus.Options{Dir: b.TempDir(), DedupeWindow: time.Hour, Retention: time.Hour, RetentionBytes: 64 << 20})
+			before, n := heap(), 0
+			for b.Loop() {
+				events := make([]*event.Event, batch)
+				for i := range events {
+					events[i] = f.event(f.topic(orgA, "QueueCallInArrived", i), n)
+					if ids {
+						events[i].ID = fmt.Sprint("event-", n)
+					}
+					n++
+				}
+				f.publish(events...)
+			}
+			grown[ids] = (float64(heap()) - float64(before)) / float64(n)
+			b.ReportMetric(grown[ids], "B/event")
+			if ids {
+				b.ReportMetric(grown[true]-grown[false], "B/id")
+			}
+		})
+	}
 }

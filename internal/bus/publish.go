@@ -54,7 +54,7 @@ func (b *Bus) newItem(c *call, i int, e *event.Event) item {
 	it.event = *e
 	it.stream = b.streamOf(e.Topic)
 	it.subject = it.stream.subject(e.Topic, b.catalog.Type(e.Kind).Key)
-	// Each id is remembered for the dedupe window (some 160 bytes). Inside the
+	// Each id is remembered for the dedupe window (some 140 bytes). Inside the
 	// process no answer is lost on the way, so an event that its producer gave
 	// none needs none either; a stream of them would take 200 MB.
 	if e.ID != "" || b.external.used() {
