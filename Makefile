@@ -38,7 +38,7 @@ staticcheck: ## staticcheck
 	@$(TOOL) staticcheck ./...
 
 lint: ## the linters of .golangci.yml; the first build takes minutes
-	@$(TOOL) golangci-lint run
+	@$(TOOL) golangci-lint run --allow-parallel-runners
 
 race: ## the Go tests, with the race detector
 	@go test -race -timeout 10m ./...
