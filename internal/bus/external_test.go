@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -259,10 +261,27 @@ func TestExternalForeignStream(t *testing.T) {
 	}
 }
 
-// ownRights is what RTE's user needs on an external server
-// (docs/operations.md).
-func ownRights() (publish, subscribe []string) {
-	return []string{"rte.>", "_INBOX.>", "$JS.API.>", "$KV.>"}, []string{"rte.live.>", "rte.control.>", "rte.in.>", "_INBOX.>"}
+// ownRights is what RTE's user needs on an external server, by
+// docs/operations.md.
+func ownRights(t *testing.T) (publish, subscribe []string) {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?s)must be allowed to publish to (.+?), and to subscribe to (.+?)\. `).FindStringSubmatch(string(page))
+	if m == nil {
+		t.Fatal("docs/operations.md does not say what rights RTE's user needs")
+	}
+	for i, list := range []*[]string{&publish, &subscribe} {
+		for _, s := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(m[i+1], -1) {
+			*list = append(*list, s[1])
+		}
+	}
+	if len(publish) != 5 || len(subscribe) != 4 {
+		t.Fatalf("docs/operations.md names the rights %q and %q", publish, subscribe)
+	}
+	return publish, subscribe
 }
 
 func userWith(publish, subscribe []string) func(*server.Options) {
@@ -277,7 +296,7 @@ func userWith(publish, subscribe []string) func(*server.Options) {
 // missing is named at the start.
 func TestExternalRights(t *testing.T) {
 	t.Parallel()
-	publish, subscribe := ownRights()
+	publish, subscribe := ownRights(t)
 	without := func(list []string, one string, instead ...string) []string {
 		var rest []string
 		for _, s := range list {
@@ -309,8 +328,18 @@ func TestExternalRights(t *testing.T) {
 			t.Fatal(err)
 		}
 		stop()
-		if err := kv.Put(t.Context(), "a", 1); err != nil {
+		for n := range 3000 { // enough for flow control
+			if err := kv.Put(t.Context(), fmt.Sprint(n), n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		seen := 0
+		if stop, err = kv.Watch(t.Context(), func(bus.Entry[int]) { seen++ }); err != nil {
 			t.Fatal(err)
+		}
+		stop()
+		if seen != 3000 {
+			t.Errorf("%d values when Watch returned, want 3000", seen)
 		}
 	})
 	for _, row := range []struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -66,7 +67,11 @@ func startServer(dir string, o Options) (*server.Server, *gate, error) {
 	srv.SetLoggerV2(l, o.Logger.Enabled(context.Background(), slog.LevelDebug), false, false)
 	srv.Start() // returns when the streams are read and the socket, if any, is open
 	err = l.fatalError()
-	if err == nil && g != nil {
+	switch {
+	case g == nil:
+	case err != nil && strings.Contains(err.Error(), "listening on port"):
+		err = fmt.Errorf("open the NATS door (--nats-listen): %w", err)
+	case err == nil:
 		err = g.open(srv)
 	}
 	if err != nil {

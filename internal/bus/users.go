@@ -66,7 +66,7 @@ func parseUsers(text []byte) ([]User, error) {
 		return nil, yamlError(err)
 	}
 	if len(doc.Users) == 0 {
-		return nil, errors.New("it names no user: there is no list named users, or nobody in it")
+		return nil, errors.New("it names no user under the key users")
 	}
 	var users []User
 	seen := map[string]bool{}
