@@ -38,7 +38,7 @@ staticcheck: ## staticcheck
 	@$(TOOL) staticcheck ./...
 
 lint: ## the linters of .golangci.yml; the first build takes minutes
-	@$(TOOL) golangci-lint run
+	@$(TOOL) golangci-lint run --allow-parallel-runners
 
 race: ## the Go tests, with the race detector
 	@go test -race -timeout 10m ./...
@@ -58,7 +58,7 @@ catalog: ## other people's validators on the schemas, documents and types
 web: ## test and build the pages; fail if the committed ones were old
 	@tools/pages.sh
 
-conformance: ## Microsoft's released SignalR clients against the real program
+conformance: ## Microsoft's released SignalR clients against the real program and test hubs
 	@cd conformance && npm ci --no-audit --no-fund && npm test
 
 bench: ## the Go benchmarks; compare two outputs with: go tool -modfile=tools/go.mod benchstat OLD NEW

@@ -75,6 +75,21 @@ func TestKilledAfterAccepted(t *testing.T) {
 	}
 }
 
+// TestListenWaits starts a listener before its node.
+func TestListenWaits(t *testing.T) {
+	t.Parallel()
+	public := freeAddr(t)
+	_, token, _ := verb(t, "", "token", "--jwt-secret", testSecret, "--user", userText, "--org", orgText, "--role", "service")
+	listener := start(t, nil, "listen", "--url", "http://"+public+"/rte", "--token", strings.TrimSpace(token), "--count", "1", queueText+":QueueStatus")
+	until(t, func() bool { return strings.Contains(listener.errs.String(), "connection refused; connecting again") })
+	start(t, []string{"RTE_JWT_SECRET=" + testSecret}, "serve", "--listen", public, "--admin-listen", freeAddr(t), "--data-dir", t.TempDir())
+	until(t, func() bool { return strings.Contains(listener.errs.String(), "subscribed to") })
+	verb(t, "", "publish", "--url", "http://"+public, "--token", strings.TrimSpace(token), "--example", "QueueStatus", "--entity", queueText)
+	if code := listener.exit(20 * time.Second); code != 0 {
+		t.Errorf("the listener ended with %d", code)
+	}
+}
+
 // TestTerm sends SIGTERM to a node with a listener: the listener is told to
 // come back, and does, when a new node stands at the same address.
 func TestTerm(t *testing.T) {

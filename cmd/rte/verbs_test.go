@@ -182,7 +182,7 @@ func TestListenPrintsPushes(t *testing.T) {
 	t.Parallel()
 	i := start(t, nil, "serve", "--ephemeral").introduction()
 	for _, c := range [][2]string{
-		{"websockets", "json"}, {"websockets", "messagepack"}, {"serversentevents", "json"}, {"longpolling", "json"}, {"longpolling", "messagepack"},
+		{"auto", "json"}, {"auto", "messagepack"}, {"websockets", "json"}, {"websockets", "messagepack"}, {"serversentevents", "json"}, {"longpolling", "json"}, {"longpolling", "messagepack"},
 	} {
 		listener := start(t, nil, "listen", "--url", i.Hub, "--token", i.Token, "--count", "1", "--transport", c[0], "--protocol", c[1], queueText+":QueueStatus")
 		until(t, func() bool {

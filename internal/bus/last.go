@@ -17,7 +17,8 @@ const getWait = 5 * time.Second
 const directGet = "$JS.API.DIRECT.GET."
 
 // Last is the newest stored event of a topic, nil if there is none: on the
-// Events streams also when it has become too old. Errors that wrap
+// Events streams also when it has become too old. Any replica answers, so with
+// several it may be one that was newest a moment ago. Errors that wrap
 // [event.ErrUnavailable] may pass.
 func (b *Bus) Last(ctx context.Context, t event.Topic) (*event.Event, error) {
 	if int(t.Kind) >= len(b.catalog.Events) {

@@ -137,7 +137,7 @@ func (b *Bus) patiently(ctx context.Context, do func(ctx context.Context) error)
 		}
 		if !told && ctx.Err() == nil {
 			told = true
-			b.log.Warn("no answer from JetStream yet", "err", err)
+			b.log.Warn("the store does not answer yet", "err", err)
 		}
 		select {
 		case <-ctx.Done():

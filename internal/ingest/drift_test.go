@@ -101,7 +101,7 @@ func TestModesRefuse(t *testing.T) {
 			var e *ingest.Error
 			if !errors.As(err, &e) {
 				t.Errorf("%s, %v: got %v, want an error", tt.name, mode, err)
-			} else if e.Path != tt.path && !(mode == event.Enforce && e.Kind == ingest.KindFormat) {
+			} else if e.Path != tt.path && (mode != event.Enforce || e.Kind != ingest.KindFormat) {
 				t.Errorf("%s, %v: path %s, want %s (%v)", tt.name, mode, e.Path, tt.path, e)
 			}
 		}

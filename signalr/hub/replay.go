@@ -25,7 +25,7 @@ type replay struct {
 	sizes   []int            // of frames, in bytes as sent
 	bytes   int              // of all frames
 	written int              // of frames, those sent on the socket there is
-	known   int64            // the highest that was acknowledged
+	acked   int64            // highest that the client has acknowledged
 }
 
 // first is what the first message that would be sent again is counted as, or
@@ -46,16 +46,17 @@ func (r *replay) add(f *signalr.Frame, n, limit int) bool {
 	return true
 }
 
-// ack takes the client's word that it has messages up to a number.
+// ack takes an acknowledgement.
 func (r *replay) ack(id int64) {
-	r.known = max(r.known, min(id, r.next-1))
+	r.acked = max(r.acked, min(id, r.next-1))
 	r.forget()
 }
 
-// forget drops what was acknowledged. What is still to be sent again stays: the
-// client counts on from Sequence, whatever it has told since.
+// forget forgets what the client has acknowledged. What has not been written on
+// the socket there is must stay: from Sequence on the client counts what comes,
+// be it old or new to it.
 func (r *replay) forget() {
-	n := min(int(max(0, r.known-r.first()+1)), r.written)
+	n := min(int(max(0, r.acked-r.first()+1)), r.written)
 	for _, size := range r.sizes[:n] {
 		r.bytes -= size
 	}
