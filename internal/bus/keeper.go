@@ -129,7 +129,7 @@ func (k *keeper) mend() error {
 	if err := k.bus.folder.probe(); err != nil {
 		return err
 	}
-	k.bus.server.ShutdownJetStream()
+	_ = k.bus.server.ShutdownJetStream() // an error means that it is shut down already
 	config := k.config
 	if err := k.bus.server.EnableJetStream(&config); err != nil {
 		return err
