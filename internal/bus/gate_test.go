@@ -499,3 +499,50 @@ func TestServeShared(t *testing.T) {
 		t.Errorf("the nodes had %v, want both some", parts)
 	}
 }
+
+// TestServeReplies: an answer goes to inboxes, and never to what this node may
+// publish to and a producer may not.
+func TestServeReplies(t *testing.T) {
+	t.Parallel()
+	s := natsServer(t, nil)
+	f := open(t, at(s))
+	took := make(chan bus.Message, 10)
+	if _, err := f.Serve(func(m bus.Message) {
+		if m.Reply != nil {
+			m.Reply(nil, []byte("answer"))
+		}
+		took <- m
+	}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := dial(t, s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, reply := range []string{
+		"rte.event.0." + orgA.String() + ".queuestatus." + entity(1).String(), "rte.live.0.x", "rte.control.close", "rte.in.x",
+		"$JS.API.STREAM.DELETE.RTE_EVENT_0", "$KV.RTE_RIGHTS.a", "$SYS.REQ.SERVER.PING",
+	} {
+		if err := p.PublishRequest(subjectOf(orgA, "x"), reply, nil); err != nil {
+			t.Fatal(err)
+		}
+		if m := next(t, took, "message"); m.Reply != nil {
+			t.Errorf("a message is answered to %s", reply)
+		}
+	}
+	for _, reply := range []string{"_INBOX.x", "my.inbox.x", "rtevents"} {
+		sub, err := p.SubscribeSync(reply)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.PublishRequest(subjectOf(orgA, "x"), reply, nil); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := sub.NextMsg(deadline); err != nil || string(m.Data) != "answer" {
+			t.Errorf("%s: %v", reply, err)
+		}
+	}
+	if got := f.stream(bus.EventLane).Messages; got != 0 {
+		t.Errorf("%d answers became events", got)
+	}
+}
