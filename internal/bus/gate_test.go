@@ -273,6 +273,31 @@ func TestDoorRefuses(t *testing.T) {
 	if lines := book.lines("geheim"); len(lines) > 0 {
 		t.Errorf("a password is in the log: %v", lines)
 	}
+	// What a connection does wrong is told by its kind, and by who it is.
+	p := d.dial(nats.UserInfo("one", "first"))
+	if err := p.Publish("rte.in.geheim.+358401234567", nil); err != nil {
+		t.Fatal(err)
+	}
+	p.denied(t, "Publish")
+	eventually(t, "the violation is in the log", func() bool {
+		return len(book.lines("level=INFO", "a NATS client went wrong", "user=one", "remote=127.0.0.1:", `reason="publish violation"`)) == 1
+	})
+	conn, err := net.Dial("tcp", d.DoorAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := fmt.Fprint(conn, "CONNECT {\"user\":\"one\",\"pass\":\"first\"}\r\nGEHEIM geheim +358401234567\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the other fault is in the log", func() bool {
+		return len(book.lines("level=INFO", "a NATS client went wrong", `reason="protocol error"`)) == 1
+	})
+	for _, secret := range []string{"geheim", "GEHEIM", "+358", "first"} {
+		if lines := book.lines(secret); len(lines) > 0 {
+			t.Errorf("what was sent is in the log: %v", lines)
+		}
+	}
 	if lines := book.lines("level=ERROR"); len(lines) > 0 {
 		t.Errorf("refusals are no errors of this node: %v", lines)
 	}
