@@ -18,7 +18,9 @@ import (
 
 // BenchmarkPublish stores events of 350 bytes; a batch is as many different
 // pairs as it is long. cpu-µs/event is the process's, with its garbage
-// collection and the making of the events.
+// collection and the making of the events. On two cores that others used, too,
+// batches of 100 took 15 µs, watched 19; the client library alone, with one
+// reply subject for all, 12, of which republishing is 3.
 func BenchmarkPublish(b *testing.B) {
 	for _, row := range []struct {
 		batch, callers  int

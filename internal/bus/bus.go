@@ -59,7 +59,7 @@ type Bus struct {
 
 // Open starts a bus: on the servers of o.External, or else on an embedded one
 // in o.Dir. Errors are one line and say what to do; those about the folder
-// wrap [ErrFolder]. It waits 15 seconds for external servers that are not
+// wrap [ErrFolder]. It waits 30 seconds for external servers that are not
 // there yet.
 func Open(ctx context.Context, catalog *event.Catalog, o Options) (*Bus, error) {
 	o, err := o.withDefaults()

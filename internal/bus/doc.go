@@ -1,5 +1,7 @@
 // Package bus stores events and hands them to whoever listens: a NATS server
-// with JetStream, embedded in the process and reached without a socket.
+// with JetStream, embedded in the process and reached without a socket, or
+// servers outside that several nodes share ([External]). Which of them it is
+// makes no difference to what follows.
 //
 // The way of an event: [Bus.Publish] puts it on the subject of its pair,
 //
@@ -20,6 +22,11 @@
 // subject and forgets nothing; Events keeps every message of the other events,
 // limited by age and bytes. A pair lives in exactly one of them. An
 // organization lives in one partition; there is one partition now.
+//
+// Nodes talk among themselves on rte.control.> ([Control]), and keep what must
+// hold for all of them in buckets ([KV]). Producers' messages come in on
+// rte.in.> ([Bus.Serve]), on servers outside or on the embedded one, if it is
+// opened to them ([Door]).
 //
 // The payload is the message's body. What else an event carries travels in
 // headers: Nats-Msg-Id, Rte-Time, Rte-Id, Rte-Previous-Assignee, traceparent.

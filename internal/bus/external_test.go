@@ -71,13 +71,28 @@ func TestExternalShared(t *testing.T) {
 // TestExternalOpenTogether: nodes that start at once agree on the streams.
 func TestExternalOpenTogether(t *testing.T) {
 	t.Parallel()
-	s := natsServer(t, nil)
+	for _, servers := range []int{1, 3} {
+		t.Run(fmt.Sprint("servers=", servers), func(t *testing.T) {
+			t.Parallel()
+			list := []*server.Server{nil}
+			if servers > 1 {
+				list = natsCluster(t, servers)
+			} else {
+				list[0] = natsServer(t, nil)
+			}
+			openTogether(t, bus.External{URLs: urls(list)})
+		})
+	}
+}
+
+func openTogether(t *testing.T, x bus.External) {
+	t.Helper()
 	const nodes = 8
 	var wg sync.WaitGroup
 	buses := make([]*fixture, nodes)
 	for i := range buses {
 		wg.Go(func() {
-			o := at(s)
+			o := bus.Options{External: x}
 			o.Retention = time.Duration(10+i%2) * time.Minute // two settings
 			b, err := bus.Open(t.Context(), event.NewCatalog(), o)
 			if err != nil {

@@ -36,8 +36,12 @@ const (
 // What is next is decided by the answers, in the goroutine that reads them;
 // no lane has a goroutine of its own.
 type lanes struct {
-	conn  *nats.Conn
-	inbox string // answers come to inbox + token
+	conn *nats.Conn
+	// Answers come to inbox + token. A token is never used again: that would
+	// spare 1 of 15 µs (the server remembers who listens to a subject), but when
+	// a leader changes both may answer, and the later answer would acknowledge
+	// another event.
+	inbox string
 	acks  *nats.Subscription
 	now   func() time.Time // for events without a time
 	feeds *feeds           // nil where the store hands on by itself

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -127,9 +128,10 @@ var errForeign = errors.New("a stream of this name belongs to something else")
 // ctx ends.
 func (b *Bus) patiently(ctx context.Context, do func(ctx context.Context) error) error {
 	told := false
-	for {
-		// A request that comes before there is a leader is never answered.
-		try, cancel := context.WithTimeout(ctx, tryWait)
+	for n := 1; ; n++ {
+		// A request that comes before there is a leader is never answered, nor
+		// are some of several nodes' at once; under load an answer takes long.
+		try, cancel := context.WithTimeout(ctx, min(time.Duration(n)*tryWait, mostTryWait))
 		err := do(try)
 		cancel()
 		if err == nil || !b.external.used() || !mayAppear(err) {
@@ -142,7 +144,7 @@ func (b *Bus) patiently(ctx context.Context, do func(ctx context.Context) error)
 		select {
 		case <-ctx.Done():
 			return b.explain(ctx, err)
-		case <-time.After(openPause):
+		case <-time.After(openPause/2 + rand.N(openPause)): // not all nodes at once
 		}
 	}
 }

@@ -45,7 +45,7 @@ func startServer(dir string, o Options) (*server.Server, *gate, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("start nats server: %w", err)
 	}
-	l := &serverLog{log: o.Logger}
+	l := &serverLog{log: o.Logger, gate: g}
 	srv.SetLoggerV2(l, o.Logger.Enabled(context.Background(), slog.LevelDebug), false, false)
 	srv.Start() // returns when the streams are read and the socket, if any, is open
 	err = l.fatalError()

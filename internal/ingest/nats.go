@@ -23,10 +23,22 @@ type Message struct {
 	Reply func(header map[string][]string, body []byte)
 }
 
+// weight is what a message holds in memory, about.
+func (m *Message) weight() int64 {
+	n := messageBytes + len(m.Data)
+	for name, values := range m.Header {
+		n += len(name)
+		for _, v := range values {
+			n += len(v)
+		}
+	}
+	return int64(n)
+}
+
 const (
 	// natsLanes is how many batches may be checked and stored at a time.
 	natsLanes = 16
-	// messageBytes is what a message costs beside its data, about.
+	// messageBytes is what a message costs beside its data and headers, about.
 	messageBytes = 1 << 10
 	// DefaultMaxWaitingBytes is what messages may hold that wait for the
 	// store: a burst of some ten thousand events.
@@ -110,7 +122,7 @@ func NewNATS(cat *event.Catalog, store func(context.Context, []*event.Event) []e
 func (n *NATS) Take(m Message) {
 	n.messages.Add(1)
 	org, lane := n.laneOf(m.Subject)
-	size := min(int64(messageBytes+len(m.Data)), n.gate.mostEach)
+	size := min(m.weight(), n.gate.mostEach)
 	if _, err := n.gate.try(org, size); err != nil {
 		status := http.StatusServiceUnavailable
 		if errors.Is(err, errOrgFull) {

@@ -277,8 +277,12 @@ func TestNATSBounds(t *testing.T) {
 		codes := map[string]int{}
 		send := func(org string, messages int) {
 			for n := range messages {
+				data, header := `{"x":"`+strings.Repeat("y", 1016)+`"}`, map[string][]string(nil)
+				if n%2 == 1 { // headers weigh as much
+					data, header = `{}`, map[string][]string{"x": {strings.Repeat("y", 1021)}}
+				}
 				door.Take(ingest.Message{
-					Subject: fmt.Sprintf("rte.in.%s.QueueStatus.%08x-0000-0000-0000-000000000000", org, n), Data: []byte(`{"x":"` + strings.Repeat("y", 1015) + `"}`),
+					Subject: fmt.Sprintf("rte.in.%s.QueueStatus.%08x-0000-0000-0000-000000000000", org, n), Data: []byte(data), Header: header,
 					Reply: func(h map[string][]string, b []byte) {
 						mu.Lock()
 						defer mu.Unlock()
