@@ -38,7 +38,7 @@ staticcheck: ## staticcheck
 	@$(TOOL) staticcheck ./...
 
 lint: ## the linters of .golangci.yml; the first build takes minutes
-	@$(TOOL) golangci-lint run
+	@$(TOOL) golangci-lint run --allow-parallel-runners
 
 race: ## the Go tests, with the race detector
 	@go test -race -timeout 10m ./...
@@ -65,7 +65,7 @@ bench: ## the Go benchmarks; compare two outputs with: go tool -modfile=tools/go
 	@go test -run '^$$' -bench . -benchmem ./...
 
 soak: ## by hand, hours: the long forms of tests and fuzzing, SOAKTIME (10m) each, SOAKLIVES (20000) lives of connections, and the Go tests SOAKRUNS (20) times in random order
-	@RTE_SOAK=$(SOAKTIME) go test -run 'Killed|Memory' -v -timeout 8h ./cmd/rte
+	@RTE_SOAK=$(SOAKTIME) go test -run 'Killed|Memory|DiskFull' -v -timeout 8h ./cmd/rte
 	@go test -race -shuffle on -count $(SOAKRUNS) -timeout 8h ./...
 	@go test -race -run RandomLives ./signalr/hub -resume.rounds $(SOAKLIVES)
 	@tools/fuzz.sh $(SOAKTIME)

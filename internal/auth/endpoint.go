@@ -54,7 +54,7 @@ func newEndpoint(address string, limit int64, rt http.RoundTripper) (*endpoint, 
 			return errors.New("a POST is not sent on to another address")
 		case len(via) > 3:
 			return errors.New("more than 3 redirects")
-		case r.URL.Scheme != "https" && !(safe(r.URL) && via[0].URL.Scheme == "http"):
+		case r.URL.Scheme != "https" && (!safe(r.URL) || via[0].URL.Scheme == "https"):
 			return errors.New("a redirect away from https")
 		}
 		return nil
@@ -100,7 +100,7 @@ func (e *endpoint) ask(ctx context.Context, body []byte) (reply, error) {
 	if err != nil {
 		return reply{}, plain(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was only read
+	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, e.limit+1))
 	if err != nil {
 		return reply{}, plain(err)

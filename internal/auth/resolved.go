@@ -157,7 +157,8 @@ func (m *memory) get(q question, now time.Time, late bool) (found *resolved, ok 
 		return nil, false, nil
 	}
 	r := e.Value.(*remembered)
-	if !now.Before(r.until) && !(late && r.err == nil) {
+	holds := now.Before(r.until) || late && r.err == nil
+	if !holds {
 		return nil, false, nil
 	}
 	m.byUse.MoveToFront(e)

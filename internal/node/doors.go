@@ -15,14 +15,6 @@ import (
 	"rte/signalr/transport"
 )
 
-// notReady says why no client should come, "" if they may.
-func (n *Node) notReady() string {
-	if why := n.state.Load().(string); why != "" {
-		return why
-	}
-	return n.verifier.Lacking()
-}
-
 // authenticate lets a client in (transport.Options.Authenticate). The reason
 // of a refusal is logged and counted; the client is told only 401.
 func (n *Node) authenticate(r *http.Request) (any, error) {

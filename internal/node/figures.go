@@ -44,22 +44,7 @@ func (n *Node) figures(add func(ops.Figure)) {
 	one("negotiations_total", "Negotiations answered.", float64(t.Negotiations))
 	one("connections_total", "Connections made.", float64(t.Accepted))
 
-	a := n.verifier.Stats()
-	one("tokens_accepted_total", "Tokens found good.", float64(a.Accepted))
-	one("tokens_demoted_total", "Of these: with a role that was not honoured and counts as user.", float64(a.Demoted))
-	for reason, count := range a.Refused {
-		labelled("unauthorized_total", "Tokens refused with 401, by reason.", "reason", reason.String(), float64(count))
-	}
-	for need, count := range a.Unavailable {
-		labelled("tokens_undecided_total", "Tokens answered with 503, by what could not be had to judge them.", "reason", need.String(), float64(count))
-	}
-	one("key_set_reads_total", "Attempts to read key sets.", float64(a.KeySetLooks))
-	one("key_set_failures_total", "Of these: without success.", float64(a.KeySetFailed))
-	one("key_set_age_seconds", "Since the key set was read that was read longest ago; 0 without key sets, or before the first.", a.KeySetAge.Seconds())
-	one("resolver_questions_total", "Questions to the resolver.", float64(a.Asked))
-	one("resolver_failures_total", "Questions without an answer.", float64(a.AskFailed))
-	one("resolver_remembered_total", "Answers of the resolver that were given from memory.", float64(a.Remembered))
-	one("resolver_memory_bytes", "Memory of the resolver's answers, about.", float64(a.AnswerBytes))
+	n.tokenFigures(one, labelled)
 
 	i := n.ingest.Stats()
 	one("publish_requests_total", "Requests to the publish API.", float64(i.Requests))
@@ -82,7 +67,34 @@ func (n *Node) figures(add func(ops.Figure)) {
 		})
 	}
 
+	if n.nats != nil {
+		m := n.nats.Stats()
+		one("nats_messages_total", "Messages that came in by the NATS door.", float64(m.Messages))
+		one("nats_events_total", "Events accepted and stored by the NATS door.", float64(m.Accepted))
+		for _, refused := range []struct {
+			why string
+			n   uint64
+		}{
+			{"rejected", m.Rejected}, {"unreadable", m.Unreadable}, {"toomany", m.TooMany}, {"unavailable", m.Unavailable},
+		} {
+			labelled("nats_refused_total", "Messages of the NATS door that were not stored, by reason.", "reason", refused.why, float64(refused.n))
+		}
+	}
+	n.storeFigures(one, labelled)
+}
+
+// storeFigures are those of the bus.
+func (n *Node) storeFigures(one func(name, help string, v float64), labelled func(name, help, label, text string, v float64)) {
 	b := n.bus.Stats()
+	connected := 0.0
+	if b.Connected {
+		connected = 1
+	}
+	one("store_connected", "1 while there is a connection to the store's server.", connected)
+	one("store_reconnects_total", "Times the connection to the store's server was made again.", float64(b.Reconnects))
+	if n.nats != nil {
+		one("nats_dropped_total", "Messages dropped because this node was too slow to take them.", float64(b.DoorDropped))
+	}
 	one("stored_events_total", "Events that went into the store.", float64(b.Stored))
 	one("duplicate_events_total", "Events whose id the store knew already.", float64(b.Duplicates))
 	one("store_refused_total", "Events the store refused for good.", float64(b.Refused))
@@ -95,4 +107,33 @@ func (n *Node) figures(add func(ops.Figure)) {
 		labelled("stream_messages", "Messages kept, by stream.", "stream", name, float64(s.Messages))
 		labelled("stream_bytes", "Bytes kept, by stream.", "stream", name, float64(s.Bytes))
 	}
+}
+
+// deliveryBuckets are in seconds, from a tenth of a millisecond to 3.3 s.
+func deliveryBuckets() []float64 {
+	b := []float64{0.0001}
+	for len(b) < 16 {
+		b = append(b, b[len(b)-1]*2)
+	}
+	return b
+}
+
+// tokenFigures are those of keys, tokens and the resolver.
+func (n *Node) tokenFigures(one func(name, help string, v float64), labelled func(name, help, label, text string, v float64)) {
+	a := n.verifier.Stats()
+	one("tokens_accepted_total", "Tokens found good.", float64(a.Accepted))
+	one("tokens_demoted_total", "Of these: with a role that was not honoured and counts as user.", float64(a.Demoted))
+	for reason, count := range a.Refused {
+		labelled("unauthorized_total", "Tokens refused with 401, by reason.", "reason", reason.String(), float64(count))
+	}
+	for need, count := range a.Unavailable {
+		labelled("tokens_undecided_total", "Tokens answered with 503, by what could not be had to judge them.", "reason", need.String(), float64(count))
+	}
+	one("key_set_reads_total", "Attempts to read key sets.", float64(a.KeySetLooks))
+	one("key_set_failures_total", "Of these: without success.", float64(a.KeySetFailed))
+	one("key_set_age_seconds", "Since the key set was read that was read longest ago; 0 without key sets, or before the first.", a.KeySetAge.Seconds())
+	one("resolver_questions_total", "Questions to the resolver.", float64(a.Asked))
+	one("resolver_failures_total", "Questions without an answer.", float64(a.AskFailed))
+	one("resolver_remembered_total", "Answers of the resolver that were given from memory.", float64(a.Remembered))
+	one("resolver_memory_bytes", "Memory of the resolver's answers, about.", float64(a.AnswerBytes))
 }

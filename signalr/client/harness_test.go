@@ -386,13 +386,3 @@ func text(t *testing.T, v signalr.Value) (s string) {
 	}
 	return s
 }
-
-// readFrame reads a whole frame; a client under test sends no endless one.
-func readFrame(r io.Reader) (f ws.Frame, err error) {
-	if f.Header, err = ws.ReadHeader(r); err != nil {
-		return f, err
-	}
-	f.Payload = make([]byte, f.Header.Length)
-	_, err = io.ReadFull(r, f.Payload)
-	return f, err
-}
