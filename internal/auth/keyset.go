@@ -149,7 +149,7 @@ func (s *keySet) run(ctx context.Context) {
 		}
 		began := time.Now()
 		l := s.begin()
-		err := s.look(ctx)
+		err := s.read(ctx)
 		if err != nil {
 			s.failed.Add(1)
 		}
@@ -202,8 +202,8 @@ func (s *keySet) end(err error) {
 	close(s.next.done)
 }
 
-// look reads the set once, and settles when to look again.
-func (s *keySet) look(ctx context.Context) error {
+// read reads the set once, and settles when to do so again.
+func (s *keySet) read(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, keySetTimeout)
 	defer cancel()
 	r, err := s.at.ask(ctx, nil)

@@ -56,8 +56,8 @@ func (s secrets) keys() []key { return s }
 
 func (s secrets) renew(context.Context, *header, []key) (bool, error) { return false, nil }
 
-// rings makes the sources of both sets. A file or an address that is in both
-// is looked at once.
+// addRings makes the sources of one set of keys. A file or an address that is
+// in both sets is one source with both uses.
 func (v *Verifier) addRings(set string, k *Keys, use uses, log *slog.Logger, rt http.RoundTripper) error {
 	if len(k.Secrets) > 0 {
 		var list secrets
@@ -82,14 +82,14 @@ func (v *Verifier) addRings(set string, k *Keys, use uses, log *slog.Logger, rt 
 		v.rings = append(v.rings, ring{f, use})
 	}
 	if k.KeySetURL != "" && !v.share(use, func(s source) bool {
-		j, ok := s.(*keySet)
-		return ok && j.at.url == k.KeySetURL
+		published, ok := s.(*keySet)
+		return ok && published.at.url == k.KeySetURL
 	}) {
-		j, err := newKeySet(k.KeySetURL, log, rt)
+		published, err := newKeySet(k.KeySetURL, log, rt)
 		if err != nil {
 			return fmt.Errorf("make token verifier: %s key set: %w", set, err)
 		}
-		v.rings = append(v.rings, ring{j, use})
+		v.rings = append(v.rings, ring{published, use})
 	}
 	return nil
 }
