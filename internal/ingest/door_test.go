@@ -73,6 +73,8 @@ func authorize(tb testing.TB) func(*http.Request) (ingest.Publisher, error) {
 			return ingest.Publisher{Any: true}, nil
 		case "Bearer user":
 			return ingest.Publisher{}, ingest.ErrForbidden
+		case "Bearer nobody knows":
+			return ingest.Publisher{}, ingest.ErrUndecided
 		}
 		return ingest.Publisher{}, errors.New("the signature does not match")
 	}

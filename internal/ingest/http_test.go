@@ -75,6 +75,7 @@ func TestAnswers(t *testing.T) {
 		{"no token", one, []string{"Authorization", ""}, 401, "", "[]"},
 		{"bad token", one, []string{"Authorization", "Bearer x"}, 401, "", "[]"},
 		{"role that may not", one, []string{"Authorization", "Bearer user"}, 403, "-", "[]"},
+		{"nobody can say now", one, []string{"Authorization", "Bearer nobody knows"}, 503, "accepted 0 cursor  next 0", "[]"},
 		{"foreign organization", foreign, nil, 403, "accepted 0 cursor  rejected 0 $.organizationId", "[]"},
 		{"foreign organization only", "[" + foreign + "," + foreign + "]", nil, 403, "accepted 0 cursor  rejected 0 $.organizationId rejected 1 $.organizationId", "[]"},
 		{"foreign organization among others", "[" + one + "," + foreign + "," + two + "]", nil, 200, "accepted 2 cursor at-call-2 rejected 1 $.organizationId", "[call-1 call-2]"},
