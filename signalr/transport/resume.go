@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"sync"
@@ -18,7 +19,7 @@ type resumption struct {
 	mu       sync.Mutex
 	retained bool          // the receiver wants the connection to outlive its socket
 	dropped  bool          // and does not any more
-	coming   bool          // a new socket is being made
+	coming   chan struct{} // not nil while a new socket is being made; closed to say that it is no longer
 	parked   bool          // there is no socket, and the timer runs
 	over     bool          // the connection has ended, or is about to
 	conn     *Conn         // on the newest socket
@@ -103,7 +104,7 @@ func (h *Handler) resumeWebSocket(w http.ResponseWriter, r *http.Request, user a
 		answer(w, http.StatusConflict, "")
 		return
 	}
-	if status, text := re.claim(); status != 0 {
+	if status, text := re.claim(r.Context()); status != 0 {
 		answer(w, status, text)
 		return
 	}
@@ -116,7 +117,8 @@ func (h *Handler) resumeWebSocket(w http.ResponseWriter, r *http.Request, user a
 	}
 	s.receiver = re.receiver
 	re.mu.Lock()
-	re.conn, re.free, re.coming = next, make(chan struct{}), false
+	re.conn, re.free = next, make(chan struct{})
+	re.settle()
 	dropped := re.dropped
 	re.mu.Unlock()
 	re.receiver.Resumed(next)
@@ -127,17 +129,28 @@ func (h *Handler) resumeWebSocket(w http.ResponseWriter, r *http.Request, user a
 }
 
 // claim takes a connection for a new socket: the old one has ended when it
-// returns. Status is 0, or the answer to the request.
-func (r *resumption) claim() (status int, text string) {
+// returns. It waits for its turn: the client may have lost a socket that is still
+// being made, too. Status is 0, or the answer to the request.
+func (r *resumption) claim(ctx context.Context) (status int, text string) {
 	r.mu.Lock()
-	if r.over || !r.retained || r.coming {
+	for r.coming != nil {
+		coming := r.coming
+		r.mu.Unlock()
+		select {
+		case <-coming:
+		case <-ctx.Done():
+			return http.StatusConflict, ""
+		}
+		r.mu.Lock()
+	}
+	if r.over || !r.retained {
 		defer r.mu.Unlock()
 		if r.over {
 			return http.StatusNotFound, noConnection
 		}
 		return http.StatusConflict, ""
 	}
-	r.coming = true
+	r.coming = make(chan struct{})
 	old, free := r.conn.link.(*webSocket), r.free
 	r.mu.Unlock()
 	old.end(errReplaced)
@@ -145,7 +158,7 @@ func (r *resumption) claim() (status int, text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.over || r.dropped {
-		r.coming = false
+		r.settle()
 		return http.StatusNotFound, noConnection
 	}
 	r.timer.Stop()
@@ -153,11 +166,17 @@ func (r *resumption) claim() (status int, text string) {
 	return 0, ""
 }
 
+// settle lets the next claim have its turn. The caller holds mu.
+func (r *resumption) settle() {
+	close(r.coming)
+	r.coming = nil
+}
+
 // unclaim gives a connection back whose new socket could not be made.
 func (r *resumption) unclaim() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.coming = false
+	r.settle()
 	r.wait()
 	if r.dropped {
 		r.timer.Stop()
