@@ -5,18 +5,19 @@ TOOL     := go tool -modfile=tools/go.mod
 FUZZTIME ?= 20000x
 SOAKTIME ?= 10m
 SOAKRUNS ?= 20
+SOAKLIVES ?= 20000
 VERSION  ?= dev
 GOFILES  = $$(find . -name '*.go' -not -path '*/node_modules/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help fmt deps format vet staticcheck lint test race fuzz bench web conformance soak build ci
+.PHONY: help fmt deps format vet staticcheck lint test race fuzz bench gen generated catalog web conformance soak build ci
 
 help: ## this list
 	@echo 'RTE. See it live: go run ./cmd/rte demo'; echo
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## everything, as CI does it; installs what it needs, stops at the first failure
-	@tools/steps.sh deps format vet staticcheck lint race fuzz web conformance
+	@tools/steps.sh deps format generated vet staticcheck lint race fuzz catalog web conformance
 
 fmt: ## format the Go code
 	@gofmt -s -w $(GOFILES) && $(TOOL) goimports -local rte -w $(GOFILES)
@@ -37,7 +38,7 @@ staticcheck: ## staticcheck
 	@$(TOOL) staticcheck ./...
 
 lint: ## the linters of .golangci.yml; the first build takes minutes
-	@$(TOOL) golangci-lint run
+	@$(TOOL) golangci-lint run --allow-parallel-runners
 
 race: ## the Go tests, with the race detector
 	@go test -race -timeout 10m ./...
@@ -45,17 +46,28 @@ race: ## the Go tests, with the race detector
 fuzz: ## every fuzz target with FUZZTIME inputs (20000x)
 	@tools/fuzz.sh $(FUZZTIME)
 
+gen: ## make everything that comes of internal/event/catalog.json
+	@go generate ./internal/event
+
+generated: ## the same; fail if the committed files were old
+	@tools/generated.sh
+
+catalog: ## other people's validators on the schemas, documents and types
+	@cd tools/catalog && npm ci --no-audit --no-fund && npm test
+
 web: ## test and build the pages; fail if the committed ones were old
 	@tools/pages.sh
 
-conformance: ## Microsoft's released SignalR clients against the real program
+conformance: ## Microsoft's released SignalR clients against the real program and test hubs
 	@cd conformance && npm ci --no-audit --no-fund && npm test
 
 bench: ## the Go benchmarks; compare two outputs with: go tool -modfile=tools/go.mod benchstat OLD NEW
 	@go test -run '^$$' -bench . -benchmem ./...
 
-soak: ## by hand, hours: the Go tests SOAKRUNS (20) times in random order, fuzzing for SOAKTIME (10m) each
-	@RTE_TEST_ROUNDS=5000 go test -race -shuffle on -count $(SOAKRUNS) -timeout 8h ./...
+soak: ## by hand, hours: the long forms of tests and fuzzing, SOAKTIME (10m) each, SOAKLIVES (20000) lives of connections, and the Go tests SOAKRUNS (20) times in random order
+	@RTE_SOAK=$(SOAKTIME) go test -run 'Killed|Memory' -v -timeout 8h ./cmd/rte
+	@go test -race -shuffle on -count $(SOAKRUNS) -timeout 8h ./...
+	@go test -race -run RandomLives ./signalr/hub -resume.rounds $(SOAKLIVES)
 	@tools/fuzz.sh $(SOAKTIME)
 
 ci: ## what the build server runs

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -76,6 +77,41 @@ func TestDecisionsAreComplete(t *testing.T) {
 				t.Errorf("%s has %d parts %s, want 1", file, strings.Count(text, part), part)
 			}
 		}
+	}
+}
+
+// TestConformancePointsAreShown checks the table of docs/conformance.md: every
+// point once, in order, and the tests it names are where its links lead.
+func TestConformancePointsAreShown(t *testing.T) {
+	t.Parallel()
+	const points = 150
+	row := regexp.MustCompile(`^\| (\d+) \| (must|should|nice) \| .+ \| (done|differs|open)(?:: [^|]+| but [^|]+)? \|(.*)\|$`)
+	shown := regexp.MustCompile(`\[(?:[a-z]+: )?([^\]]+)\]\(\.\./([^)]+)\)`)
+	found := 0
+	for line := range strings.Lines(read(t, "docs/conformance.md")) {
+		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| | ") {
+			continue
+		}
+		m := row.FindStringSubmatch(strings.TrimSpace(line))
+		if found++; m == nil || m[1] != strconv.Itoa(found) {
+			t.Fatalf("want point %d: %s", found, line)
+		}
+		tests := shown.FindAllStringSubmatch(m[4], -1)
+		if len(tests) == 0 && m[3] != "open" {
+			t.Errorf("point %d is %s: which test shows it?", found, m[3])
+		}
+		for _, test := range tests {
+			name := test[1]
+			if strings.HasSuffix(test[2], ".go") {
+				name = "func " + name + "("
+			}
+			if !strings.Contains(read(t, test[2]), name) {
+				t.Errorf("point %d: %s has no test %q", found, test[2], test[1])
+			}
+		}
+	}
+	if found != points {
+		t.Errorf("found %d points, want %d", found, points)
 	}
 }
 

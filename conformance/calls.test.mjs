@@ -1,9 +1,9 @@
 // Calls and pushes, over every way to the hub.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, test } from 'node:test';
 
 import { startHub } from './hub.mjs';
-import { assertClosedWith, failure, open, transportOf, ways } from './ways.mjs';
+import { assertClosedWith, failure, onEveryWay, open, transportOf } from './ways.mjs';
 import { Inbox, within } from './wait.mjs';
 
 let hub;
@@ -63,119 +63,131 @@ const wrong = [
   ['Concat', ['x'], `${broke('Concat')} HubException: Client sent 0 stream(s), Hub method expects 1.`],
 ];
 
-for (const way of ways) {
-  describe(way.name, () => {
-    const enter = (t, path = '/default', more) => open(t, way, hub.url + path, more);
+onEveryWay((way) => {
+  const enter = (t, path = '/default', more) => open(t, way, hub.url + path, more);
 
-    test('both sides agree on who is connected how; the greeting comes first', async (t) => {
-      const { connection, hello, invoke, id } = await enter(t, '/default?user=ann&tenant=a%20b&TENANT=c');
-      const me = await invoke('whoAMI');
-      assert.deepEqual(me, { id, transport: transportOf(way.mode), protocol: way.encoding, user: '', query: { user: ['ann'], tenant: ['a b'], TENANT: ['c'], ...me.query } });
-      assert.deepEqual(Object.keys(me.query).filter((name) => /^(id|access_token|_)$/i.test(name)), [], 'secrets in the query');
-      assert.deepEqual(hello.items, [id]);
-      if (way.client.connectionId) assert.equal(connection.connectionId, way.mode === 'skipped negotiation' ? null : id);
-    });
-
-    test('every kind of value comes back as it went', async (t) => {
-      const { invoke } = await enter(t);
-      for (const value of way.encoding === 'json' ? values : [...values, ...packed, ...(way.client.major >= 6 ? farDates : [])]) {
-        assert.deepEqual(comparable(await invoke('Echo', value)), comparable(value), `echo of ${JSON.stringify(value)?.slice(0, 80)}`);
-      }
-      assert.equal(await invoke('Nothing'), null, 'void is null');
-      assert.equal(await invoke('add', 40, 2), 42);
-    });
-
-    test('members are read in any case, and written as the encoding has them', async (t) => {
-      const { invoke } = await enter(t);
-      const json = way.encoding === 'json';
-      const given = { tExT: '客', COUNT: 9_007_199_254_740_991, Ratio: 0.25, on: true, At: new Date('2026-11-22T08:00:00.5Z'), list: [1, 2], Names: { UPPER: 1, lower: 2 }, unknown: 1 };
-      given.bytes = json ? 'AB7/' : Uint8Array.from([0, 30, 255]);
-      const name = (text) => (json ? text.toLowerCase() : text);
-      const empty = { Text: '', Count: 0, Ratio: 0, On: false, At: null, Bytes: null, Nothing: null, List: null, Names: null, Inner: null };
-      const want = { ...empty, Text: '客', Count: 9_007_199_254_740_991, Ratio: 0.25, On: true, List: [1, 2], Names: { UPPER: 1, lower: 2 } };
-      want.At = json ? '2026-11-22T08:00:00.5Z' : given.At;
-      want.Bytes = json ? 'AB7/' : comparable(given.bytes);
-      const got = comparable(await invoke('Thing', given));
-      assert.deepEqual(got, Object.fromEntries(Object.entries(want).map(([key, value]) => [name(key), value])));
-      const inner = (await invoke('Thing', { at: given.At, Inner: { text: 'in', aT: given.At } }))[name('Inner')];
-      assert.equal(inner[name('Text')], 'in');
-    });
-
-    test('failures have the words of ASP.NET Core, and the connection lives on', async (t) => {
-      for (const [path, details] of [['/default', false], ['/detailed', true]]) {
-        const { connection, closes, invoke } = await enter(t, path);
-        for (const [method, args, plain, detailed = plain] of wrong) {
-          const err = await failure(connection.invoke(method, ...args), `${method}(${JSON.stringify(args)})`);
-          assert.equal(err.message, details ? detailed : plain);
-          await connection.send(method, ...args); // nobody asks: nobody is told
-        }
-        assert.equal(await invoke('Echo', 'on'), 'on');
-        assert.deepEqual(closes.items, []);
-        await connection.stop();
-      }
-    });
-
-    test('what a method pushes comes before its answer, in order', async (t) => {
-      const { messages, invoke } = await enter(t);
-      assert.equal(await invoke('Pushes', 1000, ''), 1000);
-      assert.deepEqual(messages.items.map(([n]) => n), Array.from({ length: 1000 }, (_, i) => i));
-      messages.items.length = 0;
-      assert.equal(await invoke('Early'), 'answer');
-      await messages.count(2, 'pushes around the answer');
-      assert.deepEqual(messages.items, [['before'], ['behind']]);
-    });
-
-    // Versions before 3.0 send each call by a request of its own, which may
-    // overtake one another; over a WebSocket they cannot.
-    const ordered = way.client.major >= 3 || transportOf(way.mode) === 'WebSockets';
-    test('many calls at once: every answer is its own, one runs after the other', async (t) => {
-      const { connection, invoke } = await enter(t);
-      const numbers = Array.from({ length: ordered ? 300 : 60 }, (_, i) => i);
-      const all = Promise.all(numbers.map((n) => (n % 2 ? connection.invoke('Note', n) : connection.send('Note', n).then(() => n))));
-      assert.deepEqual(await within(all, 'answers'), numbers);
-      // The last of those that are not answered may still be under way.
-      const seen = new Inbox();
-      while ((seen.items.at(-1)?.length ?? 0) < numbers.length) seen.push(await invoke('Notes'));
-      const ran = seen.items.at(-1);
-      assert.deepEqual(ordered ? ran : [...ran].sort((a, b) => a - b), numbers);
-    });
-
-    test('large messages, up and down', async (t) => {
-      const { messages, invoke } = await enter(t, '/large');
-      const large = 'x客👩🏽‍💻'.repeat(40_000); // about 900 KB
-      assert.equal(await invoke('Echo', large), large);
-      await invoke('Pushes', 5, large);
-      assert.ok(messages.items.length === 5 && messages.items.every(([n, text], i) => n === i && text === large));
-    });
-
-    test('the largest message passes, one byte more closes the connection', async (t) => {
-      const protocol = way.encoding === 'json' ? new way.client.signalR.JsonHubProtocol() : way.client.messagePack();
-      const write = protocol.writeMessage.bind(protocol);
-      let last;
-      protocol.writeMessage = (message) => {
-        if (message.target) last = message;
-        return write(message);
-      };
-      const size = (message) => Buffer.from(write(message)).length;
-      const { closes, invoke } = await enter(t, '/small', { builder: (b) => b.withHubProtocol(protocol) });
-      assert.equal(await invoke('Echo', ''), ''); // to see how this version writes a call
-      const of = (bytes) => {
-        let length = 0;
-        while (size({ ...last, arguments: ['x'.repeat(length)] }) < bytes) length++;
-        return 'x'.repeat(length);
-      };
-      const [fits, larger] = [of(1000), of(1001)];
-      assert.equal(larger.length, fits.length + 1);
-      assert.equal(await invoke('Echo', fits), fits);
-      assert.equal(size(last), 1000);
-      await failure(invoke('Echo', larger), 'the call that is too large');
-      assert.equal(size(last), 1001);
-      const [err] = await closes.count(1, 'onclose');
-      assertClosedWith(
-        way,
-        err,
-        'Server returned an error on close: Connection closed with an error. InvalidDataException: The maximum message size of 1000B was exceeded. The message size can be configured in AddHubOptions.',
-      );
-    });
+  test('both sides agree on who is connected how; the greeting comes first', async (t) => {
+    const { connection, hello, invoke, id } = await enter(t, '/default?user=ann&tenant=a%20b&TENANT=c');
+    const me = await invoke('whoAMI');
+    assert.deepEqual(me, { id, transport: transportOf(way.mode), protocol: way.encoding, user: '', query: { user: ['ann'], tenant: ['a b'], TENANT: ['c'], ...me.query } });
+    assert.deepEqual(Object.keys(me.query).filter((name) => /^(id|access_token|_)$/i.test(name)), [], 'secrets in the query');
+    assert.deepEqual(hello.items, [id]);
+    if (way.client.connectionId) assert.equal(connection.connectionId, way.mode === 'skipped negotiation' ? null : id);
   });
-}
+
+  test('every kind of value comes back as it went', async (t) => {
+    const { invoke } = await enter(t);
+    for (const value of way.encoding === 'json' ? values : [...values, ...packed, ...(way.client.major >= 6 ? farDates : [])]) {
+      assert.deepEqual(comparable(await invoke('Echo', value)), comparable(value), `echo of ${JSON.stringify(value)?.slice(0, 80)}`);
+    }
+    assert.equal(await invoke('Nothing'), null, 'void is null');
+    assert.equal(await invoke('add', 40, 2), 42);
+  });
+
+  test('members are read in any case, and written as the encoding has them', async (t) => {
+    const { invoke } = await enter(t);
+    const json = way.encoding === 'json';
+    const given = { tExT: '客', COUNT: 9_007_199_254_740_991, Ratio: 0.25, on: true, At: new Date('2026-11-22T08:00:00.5Z'), list: [1, 2], Names: { UPPER: 1, lower: 2 }, unknown: 1 };
+    given.bytes = json ? 'AB7/' : Uint8Array.from([0, 30, 255]);
+    const name = (text) => (json ? text.toLowerCase() : text);
+    const empty = { Text: '', Count: 0, Ratio: 0, On: false, At: null, Bytes: null, Nothing: null, List: null, Names: null, Inner: null };
+    const want = { ...empty, Text: '客', Count: 9_007_199_254_740_991, Ratio: 0.25, On: true, List: [1, 2], Names: { UPPER: 1, lower: 2 } };
+    want.At = json ? '2026-11-22T08:00:00.5Z' : given.At;
+    want.Bytes = json ? 'AB7/' : comparable(given.bytes);
+    const got = comparable(await invoke('Thing', given));
+    assert.deepEqual(got, Object.fromEntries(Object.entries(want).map(([key, value]) => [name(key), value])));
+    const inner = (await invoke('Thing', { at: given.At, Inner: { text: 'in', aT: given.At } }))[name('Inner')];
+    assert.equal(inner[name('Text')], 'in');
+  });
+
+  test('failures have the words of ASP.NET Core, and the connection lives on', async (t) => {
+    for (const [path, details] of [['/default', false], ['/detailed', true]]) {
+      const { connection, closes, invoke } = await enter(t, path);
+      for (const [method, args, plain, detailed = plain] of wrong) {
+        const err = await failure(connection.invoke(method, ...args), `${method}(${JSON.stringify(args)})`);
+        assert.equal(err.message, details ? detailed : plain);
+        await connection.send(method, ...args); // nobody asks: nobody is told
+      }
+      assert.equal(await invoke('Echo', 'on'), 'on');
+      assert.deepEqual(closes.items, []);
+      await connection.stop();
+    }
+  });
+
+  test('what a method pushes comes before its answer, in order', async (t) => {
+    const { messages, invoke } = await enter(t);
+    assert.equal(await invoke('Pushes', 1000, ''), 1000);
+    assert.deepEqual(messages.items.map(([n]) => n), Array.from({ length: 1000 }, (_, i) => i));
+    messages.items.length = 0;
+    assert.equal(await invoke('Early'), 'answer');
+    await messages.count(2, 'pushes around the answer');
+    assert.deepEqual(messages.items, [['before'], ['behind']]);
+  });
+
+  // Versions before 3.0 send each call by a request of its own, which may
+  // overtake one another; over a WebSocket they cannot.
+  const ordered = way.client.major >= 3 || transportOf(way.mode) === 'WebSockets';
+  test('many calls at once: every answer is its own, one runs after the other', async (t) => {
+    const { connection, invoke } = await enter(t);
+    const numbers = Array.from({ length: ordered ? 300 : 60 }, (_, i) => i);
+    const all = Promise.all(numbers.map((n) => (n % 2 ? connection.invoke('Note', n) : connection.send('Note', n).then(() => n))));
+    assert.deepEqual(await within(all, 'answers'), numbers);
+    // The last of those that are not answered may still be under way.
+    const seen = new Inbox();
+    while ((seen.items.at(-1)?.length ?? 0) < numbers.length) seen.push(await invoke('Notes'));
+    const ran = seen.items.at(-1);
+    assert.deepEqual(ordered ? ran : [...ran].sort((a, b) => a - b), numbers);
+  });
+
+  test('a slow call holds up those behind it, unless the hub runs calls in parallel', async (t) => {
+    const inOrder = await enter(t);
+    const done = new Inbox();
+    const slow = inOrder.invoke('Delay', 60).then(done.push);
+    if (!ordered) await inOrder.connection.send('Nothing'); // the slow one has left, too
+    await Promise.all([slow, inOrder.invoke('Delay', 0).then(done.push)]);
+    if (ordered) assert.deepEqual(done.items, [60, 0]);
+
+    const parallel = await enter(t, '/parallel');
+    const opened = parallel.invoke('Await');
+    await parallel.invoke('Open');
+    assert.equal(await opened, 'opened');
+  });
+
+  test('large messages, up and down', async (t) => {
+    const { messages, invoke } = await enter(t, '/large');
+    const large = 'x客👩🏽‍💻'.repeat(12_000); // 250 KB
+    assert.equal(await invoke('Echo', large), large);
+    await invoke('Pushes', 5, large);
+    assert.ok(messages.items.length === 5 && messages.items.every(([n, text], i) => n === i && text === large));
+  });
+
+  test('the largest message passes, one byte more closes the connection', async (t) => {
+    const protocol = way.encoding === 'json' ? new way.client.signalR.JsonHubProtocol() : way.client.messagePack();
+    const write = protocol.writeMessage.bind(protocol);
+    let last;
+    protocol.writeMessage = (message) => {
+      if (message.target) last = message;
+      return write(message);
+    };
+    const size = (message) => Buffer.from(write(message)).length;
+    const { closes, invoke } = await enter(t, '/small', { builder: (b) => b.withHubProtocol(protocol) });
+    assert.equal(await invoke('Echo', ''), ''); // to see how this version writes a call
+    const of = (bytes) => {
+      let length = 0;
+      while (size({ ...last, arguments: ['x'.repeat(length)] }) < bytes) length++;
+      return 'x'.repeat(length);
+    };
+    const [fits, larger] = [of(1000), of(1001)];
+    assert.equal(larger.length, fits.length + 1);
+    assert.equal(await invoke('Echo', fits), fits);
+    assert.equal(size(last), 1000);
+    await failure(invoke('Echo', larger), 'the call that is too large');
+    assert.equal(size(last), 1001);
+    const [err] = await closes.count(1, 'onclose');
+    assertClosedWith(
+      way,
+      err,
+      'Server returned an error on close: Connection closed with an error. InvalidDataException: The maximum message size of 1000B was exceeded. The message size can be configured in AddHubOptions.',
+    );
+  });
+});

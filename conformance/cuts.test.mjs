@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { startHub } from './hub.mjs';
 import { Network } from './proxy.mjs';
-import { open, ways } from './ways.mjs';
+import { onEveryWay, open, ways } from './ways.mjs';
 import { Inbox, within } from './wait.mjs';
 
 let hub;
@@ -38,10 +38,8 @@ function unnoticed({ connection, hello, story, closes, id }) {
 const lasting = ways.filter(({ client, mode }) => client.resumes && ['WebSockets', 'automatic'].includes(mode));
 test('there are such ways', () => assert.equal(lasting.length, 3 * 2 * 2));
 
-describe('cut', { concurrency: 6 }, () => lasting.forEach(cutting));
-
-function cutting(way) {
-  describe(way.name, { concurrency: true }, () => {
+onEveryWay((way) => {
+  describe('cut', { concurrency: true }, () => {
     for (const [name, cut] of [['cut between messages', 'cut'], ['cut inside messages', 'cutInside'], ["cut on the client's side only", 'strand']]) {
       test(`${name}, eight times: same id, nothing lost, nothing twice`, async (t) => {
         const site = await enter(t, way);
@@ -164,4 +162,4 @@ function cutting(way) {
       assert.equal(await site.invoke('Echo', 'on'), 'on');
     });
   });
-}
+}, lasting);

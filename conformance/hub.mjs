@@ -3,19 +3,23 @@ import { Process } from './process.mjs';
 
 /** One running conformance hub. */
 export class Hub {
+  #diary = [];
+
   constructor(process, { url, front, ca }) {
     Object.assign(this, { process, url, front, ca });
   }
 
   /** What the hub has written of its connections, in order. */
   get diary() {
-    return this.process.lines.items.slice(1).map((line) => JSON.parse(line));
+    const { items } = this.process.lines; // the first has the addresses
+    while (this.#diary.length < items.length - 1) this.#diary.push(JSON.parse(items[this.#diary.length + 1]));
+    return this.#diary;
   }
 
   /** Waits for a line of the diary with these members, and returns it. */
   async wrote(members, ms) {
     const fits = (line) => Object.entries(members).every(([name, value]) => line[name] === value);
-    await this.process.lines.until(() => this.diary.some(fits), () => `diary with ${JSON.stringify(members)}`, ms);
+    await this.process.lines.until(() => this.diary.some(fits), `line of the diary with ${JSON.stringify(members)}`, ms);
     return this.diary.find(fits);
   }
 

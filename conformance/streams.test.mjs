@@ -1,10 +1,10 @@
 // Streams down and up, and results that the server asks clients for, over
 // every way to the hub.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, test } from 'node:test';
 
 import { startHub } from './hub.mjs';
-import { build, failure, open, ways } from './ways.mjs';
+import { build, failure, onEveryWay, open } from './ways.mjs';
 import { Inbox, within } from './wait.mjs';
 
 let hub;
@@ -26,76 +26,74 @@ function listen(connection, method, ...args) {
   return { items, end: () => within(end, `end of ${method}`), cancel: () => subscription.dispose() };
 }
 
-for (const way of ways) {
+onEveryWay((way) => {
   const { client } = way;
-  describe(way.name, () => {
-    const enter = (t, path = '/default') => open(t, way, hub.url + path);
+  const enter = (t, path = '/default') => open(t, way, hub.url + path);
 
-    test('streams down: items, none, errors before and behind items, wrong kinds of call', async (t) => {
-      for (const [path, details] of [['/default', ''], ['/detailed', ' Error: a secret']]) {
-        const { connection, invoke } = await enter(t, path);
-        const cases = [
-          ['cOUNTER', [5, 0], [0, 1, 2, 3, 4], 'complete'],
-          ['Counter', [0, 0], [], 'complete'],
-          ['Breaks', [0, 'a secret'], [], broke('Breaks') + details],
-          ['Breaks', [3, 'a secret'], [null, null, null], midst + details],
-          ['BreaksOpen', [0, 'no'], [], `${broke('BreaksOpen')} HubException: no`],
-          ['breaksopen', [2, 'no'], [null, null], `${midst} HubException: no`],
-          ['Echo', ['x'], [], "The client attempted to invoke the non-streaming 'Echo' method with a streaming invocation."],
-          ['Closed', [], [], "Failed to invoke 'Closed' because user is unauthorized"],
-          ['nosuch', [], [], "Failed to invoke 'nosuch' due to an error on the server. HubException: Method does not exist."],
-          ['Mirror', [], [], `${broke('Mirror')} HubException: Client sent 0 stream(s), Hub method expects 1.`],
-        ];
-        for (const [method, args, want, end] of cases) {
-          const { items, end: got } = listen(connection, method, ...args);
-          assert.equal(await got(), end);
-          assert.deepEqual(items.items, want, method);
-        }
-        assert.equal(await invoke('Echo', 'on'), 'on');
-        await connection.stop();
+  test('streams down: items, none, errors before and behind items, wrong kinds of call', async (t) => {
+    for (const [path, details] of [['/default', ''], ['/detailed', ' Error: a secret']]) {
+      const { connection, invoke } = await enter(t, path);
+      const cases = [
+        ['cOUNTER', [5, 0], [0, 1, 2, 3, 4], 'complete'],
+        ['Counter', [0, 0], [], 'complete'],
+        ['Breaks', [0, 'a secret'], [], broke('Breaks') + details],
+        ['Breaks', [3, 'a secret'], [null, null, null], midst + details],
+        ['BreaksOpen', [0, 'no'], [], `${broke('BreaksOpen')} HubException: no`],
+        ['breaksopen', [2, 'no'], [null, null], `${midst} HubException: no`],
+        ['Echo', ['x'], [], "The client attempted to invoke the non-streaming 'Echo' method with a streaming invocation."],
+        ['Closed', [], [], "Failed to invoke 'Closed' because user is unauthorized"],
+        ['nosuch', [], [], "Failed to invoke 'nosuch' due to an error on the server. HubException: Method does not exist."],
+        ['Mirror', [], [], `${broke('Mirror')} HubException: Client sent 0 stream(s), Hub method expects 1.`],
+      ];
+      for (const [method, args, want, end] of cases) {
+        const { items, end: got } = listen(connection, method, ...args);
+        assert.equal(await got(), end);
+        assert.deepEqual(items.items, want, method);
       }
-    });
-
-    test('streams run beside calls and one another, and end when they are cancelled', async (t) => {
-      const { connection, invoke, id } = await enter(t);
-      const [a, b] = [listen(connection, 'Endless'), listen(connection, 'Endless')];
-      await Promise.all([a.items.count(3, 'item'), b.items.count(3, 'item')]);
-      assert.equal(await invoke('Echo', 'meanwhile'), 'meanwhile');
-      if (client.major < 3 && way.encoding === 'messagepack') {
-        assert.throws(a.cancel, /Invalid message type/); // before 3.0 MessagePack had no word for it
-        return;
-      }
-      a.cancel();
-      await hub.wrote({ id, what: 'Endless' });
-      const had = a.items.items.length;
-      await b.items.count(b.items.items.length + 5, 'items of the other stream');
-      assert.equal(a.items.items.length, had, 'a cancelled stream brings nothing more');
-      assert.deepEqual(b.items.items, b.items.items.map((_, i) => i));
-      const c = listen(connection, 'Counter', 100, 0);
-      assert.equal(await c.end(), 'complete');
-      assert.equal(c.items.items.length, 100);
-      b.cancel();
       assert.equal(await invoke('Echo', 'on'), 'on');
-    });
-
-    test('a client that goes ends its streams', async (t) => {
-      const { connection, id } = await enter(t);
-      const { items, end } = listen(connection, 'Endless');
-      await items.count(1, 'item');
       await connection.stop();
-      await hub.wrote({ id, what: 'Endless' });
-      assert.equal((await hub.ended(id)).what, 'disconnected');
-      assert.match(await end(), /^Invocation canceled due to (the underlying )?connection being closed\.$/);
-    });
-
-    if (client.uploads) test('streams up: one, two, none, an error, up and down', (t) => uploads(t, way));
-    if (client.uploads) test('an upload faster than its method holds nobody up and loses nothing', (t) => pressure(t, way));
-    if (client.uploads) test('a client that goes ends its uploads', (t) => abandoned(t, way));
-    if (client.results) test('results of the client: a value, none, two, an error; calls go on meanwhile', (t) => results(t, way));
-    if (client.results) test('results of the client: it goes instead of answering', (t) => unanswered(t, way));
-    if (client.results) test('results of the client: none in OnConnected', (t) => tooEarly(t, way));
+    }
   });
-}
+
+  test('streams run beside calls and one another, and end when they are cancelled', async (t) => {
+    const { connection, invoke, id } = await enter(t);
+    const [a, b] = [listen(connection, 'Endless'), listen(connection, 'Endless')];
+    await Promise.all([a.items.count(3, 'item'), b.items.count(3, 'item')]);
+    assert.equal(await invoke('Echo', 'meanwhile'), 'meanwhile');
+    if (client.major < 3 && way.encoding === 'messagepack') {
+      assert.throws(a.cancel, /Invalid message type/); // before 3.0 MessagePack had no word for it
+      return;
+    }
+    a.cancel();
+    await hub.wrote({ id, what: 'Endless' });
+    const had = a.items.items.length;
+    await b.items.count(b.items.items.length + 5, 'items of the other stream');
+    assert.equal(a.items.items.length, had, 'a cancelled stream brings nothing more');
+    assert.deepEqual(b.items.items, b.items.items.map((_, i) => i));
+    const c = listen(connection, 'Counter', 100, 0);
+    assert.equal(await c.end(), 'complete');
+    assert.equal(c.items.items.length, 100);
+    b.cancel();
+    assert.equal(await invoke('Echo', 'on'), 'on');
+  });
+
+  test('a client that goes ends its streams', async (t) => {
+    const { connection, id } = await enter(t);
+    const { items, end } = listen(connection, 'Endless');
+    await items.count(1, 'item');
+    await connection.stop();
+    await hub.wrote({ id, what: 'Endless' });
+    assert.equal((await hub.ended(id)).what, 'disconnected');
+    assert.match(await end(), /^Invocation canceled due to (the underlying )?connection being closed\.$/);
+  });
+
+  if (client.uploads) test('streams up: one, two, none, an error, up and down', (t) => uploads(t, way));
+  if (client.uploads) test('an upload faster than its method holds nobody up and loses nothing', (t) => pressure(t, way));
+  if (client.uploads) test('a client that goes ends its uploads', (t) => abandoned(t, way));
+  if (client.results) test('results of the client: a value, none, two, an error; calls go on meanwhile', (t) => results(t, way));
+  if (client.results) test('results of the client: it goes instead of answering', (t) => unanswered(t, way));
+  if (client.results) test('results of the client: none in OnConnected', (t) => tooEarly(t, way));
+});
 
 async function uploads(t, way) {
   const { Subject } = way.client.signalR;

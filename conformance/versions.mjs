@@ -45,13 +45,13 @@ function httpClient(signalR, version) {
 
 /**
  * The DELETE with which versions before 3.0 answer a Close may come behind the
- * poll that has ended the connection, and nobody there handles the rejection
- * that its 404 becomes.
+ * poll that has ended the connection, or find no server any more, and nobody
+ * there handles the rejection that follows.
  */
 function forgive(client, signalR) {
   const send = client.send.bind(client);
   client.send = (request) =>
-    send(request).catch((err) => (request.method === 'DELETE' && err.statusCode === 404 ? new signalR.HttpResponse(404) : Promise.reject(err)));
+    send(request).catch((err) => (request.method === 'DELETE' ? new signalR.HttpResponse(err.statusCode) : Promise.reject(err)));
 }
 
 /**

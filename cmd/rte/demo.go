@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"rte/internal/event"
 	"rte/internal/node"
 	"rte/internal/sim"
+	"rte/producer"
 )
 
 type demoCmd struct {
@@ -165,7 +165,10 @@ func simulate(ctx context.Context, s streams, centre *sim.Centre, url string, ke
 	if err != nil {
 		return err
 	}
-	p := &poster{url: url, token: token, client: &http.Client{}}
+	p, err := producer.New(url, producer.Options{Token: func(context.Context) (string, error) { return token, nil }})
+	if err != nil {
+		return err
+	}
 	return centre.Run(ctx, func(ctx context.Context, batch []sim.Envelope) error {
 		lines := make([][]byte, len(batch))
 		for i := range batch {
@@ -175,14 +178,10 @@ func simulate(ctx context.Context, s streams, centre *sim.Centre, url string, ke
 			}
 			lines[i] = line
 		}
-		var first error
-		_, err := p.postAll(ctx, lines, func(r postRejection) {
-			if first == nil {
-				first = fmt.Errorf("simulated event refused: %s %s", r.Path, r.Error)
-			}
-		})
-		if first != nil {
-			fmt.Fprintln(s.err, "rte:", first)
+		result, err := p.PublishLines(ctx, lines)
+		if len(result.Rejected) > 0 {
+			first := result.Rejected[0]
+			fmt.Fprintln(s.err, "rte: simulated event refused:", first.Path, first.Reason)
 		}
 		return err
 	})

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -19,7 +21,7 @@ type listenCmd struct {
 	Token     string   `required:"" placeholder:"JWT" help:"Token of the client (rte token makes one)."`
 	Count     int      `placeholder:"N" help:"Stop after N messages."`
 	Topics    []string `arg:"" name:"entity:event" help:"What to hear, such as a1eeb030-ff4b-ea11-ac9c-00155d4fdcf3:UserStatus."`
-	Transport string   `default:"websockets" enum:"websockets,serversentevents,longpolling" help:"How bytes travel: websockets, serversentevents or longpolling."`
+	Transport string   `default:"auto" enum:"auto,websockets,serversentevents,longpolling" help:"How bytes travel: websockets, serversentevents, longpolling, or auto, the first of these that works."`
 	Protocol  string   `default:"json" enum:"json,messagepack" help:"How messages are written: json or messagepack; the latter not with serversentevents."`
 }
 
@@ -47,26 +49,25 @@ func (c *listenCmd) Run(ctx context.Context, s streams) error {
 	}
 	ctx, enough := context.WithCancel(ctx)
 	defer enough()
-	printer := &printer{out: bufio.NewWriter(s.out), left: c.Count, enough: enough}
-	for pause := time.Duration(0); ; pause = min(max(2*pause, 500*time.Millisecond), 10*time.Second) {
-		select {
-		case <-ctx.Done():
-			return printer.err()
-		case <-time.After(pause):
-		}
-		began := time.Now()
-		err := c.once(ctx, s, pairs, printer)
-		if ctx.Err() != nil {
-			return printer.err()
-		}
-		if final(err) {
-			return err
-		}
-		if time.Since(began) > time.Minute {
-			pause = 0
-		}
-		fmt.Fprintf(s.err, "rte: %v; connecting again\n", err)
+	p := &printer{out: bufio.NewWriter(s.out), left: c.Count, enough: enough}
+	l := &listener{pairs: pairs, err: s.err, backoff: client.Backoff(time.Second, 10*time.Second), failed: make(chan error, 1)}
+	conn := client.New(c.URL, l.options(ctx, c))
+	conn.On("MessageReceived", p.print)
+	defer conn.Close() //nolint:errcheck // it never fails
+	if err := l.start(ctx, conn); err != nil && ctx.Err() == nil {
+		return err
 	}
+	l.subscribe(ctx, conn)
+	select {
+	case err = <-l.failed:
+	case <-conn.Done():
+		err = conn.Err()
+	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
+		return p.err()
+	}
+	return err
 }
 
 func (c *listenCmd) pairs() ([]pair, error) {
@@ -81,23 +82,81 @@ func (c *listenCmd) pairs() ([]pair, error) {
 	return pairs, nil
 }
 
-// once connects, subscribes and prints until the connection ends.
-func (c *listenCmd) once(ctx context.Context, s streams, pairs []pair, p *printer) error {
+// A listener keeps subscriptions over any number of connections.
+type listener struct {
+	pairs   []pair
+	backoff client.Policy
+	failed  chan error // what cannot become better; one error is enough
+
+	mu  sync.Mutex
+	err io.Writer // for people
+}
+
+func (l *listener) tell(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fmt.Fprintf(l.err, format+"\n", args...)
+}
+
+func (l *listener) options(ctx context.Context, c *listenCmd) client.Options {
 	o := client.Options{
 		Token: func(context.Context) (string, error) { return c.Token, nil },
 		Transport: map[string]client.Transport{
-			"websockets": client.WebSockets, "serversentevents": client.ServerSentEvents, "longpolling": client.LongPolling,
+			"auto": "", "websockets": client.WebSockets, "serversentevents": client.ServerSentEvents, "longpolling": client.LongPolling,
 		}[c.Transport],
+		StatefulReconnect: true,
+		Reconnect:         l.again,
+		OnReconnected:     func(c *client.Client, _ string) { l.subscribe(ctx, c) },
 	}
 	if c.Protocol == (signalr.MessagePack{}).Name() {
 		o.Protocol = signalr.MessagePack{}
 	}
-	conn, err := client.Dial(ctx, c.URL, map[string]func([]signalr.Value){"MessageReceived": p.print}, o)
-	if err != nil {
-		return err
+	return o
+}
+
+// again tells why the listener has no connection, and when it tries again.
+func (l *listener) again(r client.Retry) (wait time.Duration, ok bool) {
+	if final(r.Err) {
+		return 0, false
 	}
-	defer conn.Close() //nolint:errcheck // it never fails
-	answer, err := conn.Invoke(ctx, "Subscribe", pairs)
+	l.tell("rte: %v; connecting again", r.Err)
+	return l.backoff(r)
+}
+
+// start makes the first connection; a hub that is not there yet is waited for.
+func (l *listener) start(ctx context.Context, c *client.Client) error {
+	for attempt := 0; ; attempt++ {
+		err := c.Start(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		wait, ok := l.again(client.Retry{Attempt: attempt, Err: err})
+		if !ok {
+			return err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// subscribe subscribes on a connection; to be heard are all pairs but those
+// that the hub refuses. One that is lost meanwhile is followed by another.
+func (l *listener) subscribe(ctx context.Context, c *client.Client) {
+	err := l.trySubscribe(ctx, c)
+	if err == nil || errors.Is(err, client.ErrLost) || errors.Is(err, client.ErrReconnecting) {
+		return
+	}
+	select {
+	case l.failed <- err:
+	default:
+	}
+}
+
+func (l *listener) trySubscribe(ctx context.Context, c *client.Client) error {
+	answer, err := c.Invoke(ctx, "Subscribe", l.pairs)
 	if err != nil {
 		return err
 	}
@@ -109,20 +168,15 @@ func (c *listenCmd) once(ctx context.Context, s streams, pairs []pair, p *printe
 	for _, r := range results {
 		if r.Subscribed {
 			good++
-			fmt.Fprintf(s.err, "subscribed to %s:%s\n", r.EntityID, r.EventName)
+			l.tell("subscribed to %s:%s", r.EntityID, r.EventName)
 			continue
 		}
-		fmt.Fprintf(s.err, "not subscribed to %s:%s: %s\n", r.EntityID, r.EventName, r.Message)
+		l.tell("not subscribed to %s:%s: %s", r.EntityID, r.EventName, r.Message)
 	}
 	if good == 0 {
 		return &refusal{"the hub refused every subscription"}
 	}
-	select {
-	case <-conn.Done():
-		return conn.Err()
-	case <-ctx.Done():
-		return nil
-	}
+	return nil
 }
 
 // A refusal will not become better by trying again.
@@ -135,7 +189,7 @@ func final(err error) bool {
 		return true
 	}
 	if e, ok := errors.AsType[*client.StatusError](err); ok {
-		return e.Status >= 400 && e.Status < 500
+		return e.Status >= 400 && e.Status < 500 && e.Status != http.StatusTooManyRequests
 	}
 	e, ok := errors.AsType[*client.ServerError](err)
 	return ok && !e.AllowReconnect

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 // verb runs a verb in this process and returns what it said.
-func verb(t *testing.T, stdin string, args ...string) (code int, out, errs string) {
+func verb(t testing.TB, stdin string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e safeBuffer
 	code = run(t.Context(), args, streams{strings.NewReader(stdin), &o, &e})
@@ -53,13 +53,13 @@ func (s *safeBuffer) String() string {
 // A program is rte as a process of its own.
 type program struct {
 	*exec.Cmd
-	t    *testing.T
+	t    testing.TB
 	out  *bufio.Reader
 	errs safeBuffer
 }
 
 // start starts rte with arguments and environment.
-func start(t *testing.T, env []string, args ...string) *program {
+func start(t testing.TB, env []string, args ...string) *program {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -120,7 +120,7 @@ func (p *program) exit(within time.Duration) int {
 }
 
 // ready waits until the node at an admin address is ready.
-func ready(t *testing.T, admin string) {
+func ready(t testing.TB, admin string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"syscall"
 	"testing"
@@ -11,7 +10,18 @@ import (
 
 	"rte/internal/bus"
 	"rte/internal/event"
+	"rte/producer"
 )
+
+// newProducer is a program that publishes with a token.
+func newProducer(t *testing.T, url, token string) *producer.Client {
+	t.Helper()
+	p, err := producer.New(url, producer.Options{Token: func(context.Context) (string, error) { return strings.TrimSpace(token), nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
 
 // TestKilledAfterAccepted kills the node with -9 as soon as it has accepted
 // an event, and finds the event in its folder.
@@ -36,7 +46,7 @@ func TestKilledAfterAccepted(t *testing.T) {
 		for _, name := range []string{"QueueStatus", "QueueCallInArrived"} {
 			data := fmt.Sprintf(`{"queueName":"%s of round %d"}`, name, round)
 			body := fmt.Sprintf(`{"organizationId":%q,"entityId":%q,"eventName":%q,"data":%s}`, orgText, queueText, name, data)
-			a, err := (&poster{url: "http://" + public, token: strings.TrimSpace(token), client: http.DefaultClient}).post(t.Context(), [][]byte{[]byte(body)})
+			a, err := newProducer(t, "http://"+public, token).PublishLines(t.Context(), [][]byte{[]byte(body)})
 			if err != nil || a.Accepted != 1 {
 				t.Fatal(a, err)
 			}
@@ -62,6 +72,21 @@ func TestKilledAfterAccepted(t *testing.T) {
 			t.Error(err)
 		}
 		cancel()
+	}
+}
+
+// TestListenWaits starts a listener before its node.
+func TestListenWaits(t *testing.T) {
+	t.Parallel()
+	public := freeAddr(t)
+	_, token, _ := verb(t, "", "token", "--jwt-secret", testSecret, "--user", userText, "--org", orgText, "--role", "service")
+	listener := start(t, nil, "listen", "--url", "http://"+public+"/rte", "--token", strings.TrimSpace(token), "--count", "1", queueText+":QueueStatus")
+	until(t, func() bool { return strings.Contains(listener.errs.String(), "connection refused; connecting again") })
+	start(t, []string{"RTE_JWT_SECRET=" + testSecret}, "serve", "--listen", public, "--admin-listen", freeAddr(t), "--data-dir", t.TempDir())
+	until(t, func() bool { return strings.Contains(listener.errs.String(), "subscribed to") })
+	verb(t, "", "publish", "--url", "http://"+public, "--token", strings.TrimSpace(token), "--example", "QueueStatus", "--entity", queueText)
+	if code := listener.exit(20 * time.Second); code != 0 {
+		t.Errorf("the listener ended with %d", code)
 	}
 }
 

@@ -67,7 +67,8 @@ func (c *tokenMakeCmd) Run(s streams) error {
 }
 
 type tokenCheckCmd struct {
-	node.Keys `embed:""`
+	node.Keys   `embed:""`
+	overlayFlag `embed:""`
 
 	JWT string `arg:"" name:"jwt" help:"The token, or - to read it from standard input."`
 }
@@ -75,6 +76,10 @@ type tokenCheckCmd struct {
 // Run prints the verdict; a refused token is exit code 1.
 func (c *tokenCheckCmd) Run(s streams) error {
 	v, err := c.Verifier()
+	if err != nil {
+		return usage(err)
+	}
+	cat, err := c.catalog()
 	if err != nil {
 		return usage(err)
 	}
@@ -97,12 +102,11 @@ func (c *tokenCheckCmd) Run(s streams) error {
 		fmt.Fprintln(s.out, "note: the token claims a role that is unknown or that its key may not give; it counts as user")
 	}
 	fmt.Fprintln(s.out, "may hear:")
-	return explain(s.out, p)
+	return explain(s.out, cat, p)
 }
 
 // explain lists what a principal may hear, by class of events.
-func explain(w io.Writer, p *auth.Principal) error {
-	cat := event.NewCatalog()
+func explain(w io.Writer, cat *event.Catalog, p *auth.Principal) error {
 	stranger := event.GUID{15: 1} // nobody's id
 	var seen []event.Class
 	for _, t := range cat.Events {

@@ -22,7 +22,7 @@ const (
 func TestHelpTeaches(t *testing.T) {
 	t.Parallel()
 	_, all, _ := verb(t, "", "--help")
-	for _, want := range []string{"serve", "demo", "token", "publish", "listen", "version", "Subscribe", "--ephemeral", "YAML"} {
+	for _, want := range []string{"serve", "demo", "token", "publish", "listen", "catalog", "version", "Subscribe", "--ephemeral", "YAML"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("rte --help does not mention %q", want)
 		}
@@ -31,10 +31,11 @@ func TestHelpTeaches(t *testing.T) {
 		"serve": {"--listen", "--admin-listen", "--publish-listen", "--base-path", "--tls-cert", "--tls-key", "--data-dir", "--jwt-secret", "--jwt-secret-file", "--service-jwt-secret",
 			"--jwt-issuer", "--jwt-audience", "--claim-user", "--claim-org", "--claim-role", "--allowed-origins", "--retention", "--retention-bytes",
 			"--dedupe-window", "--queue-bytes", "--max-message-bytes", "--max-items", "--max-subscriptions", "--max-event-bytes", "--max-body-bytes",
-			"--push-extras", "--event-name-case", "--dev-tokens", "--insecure-dev", "--drain", "--log-format", "--log-level", "--ephemeral", "--check", "RTE_DATA_DIR"},
+			"--push-extras", "--event-name-case", "--catalog-overlay", "--dev-tokens", "--insecure-dev", "--drain", "--log-format", "--log-level", "--ephemeral", "--check", "RTE_DATA_DIR"},
 		"demo":    {"--listen", "--agents", "--speed"},
 		"token":   {"make", "check"},
 		"publish": {"--url", "--token", "--example", "--entity", "--set"},
+		"catalog": {"--format", "--event", "--catalog-overlay", "table", "jsonschema", "asyncapi", "typescript", "markdown"},
 		"listen":  {"--url", "--token", "--count", "--transport", "--protocol"},
 	} {
 		code, help, _ := verb(t, "", name, "--help")
@@ -65,6 +66,9 @@ func TestMistakesAreOneLineAndTwo(t *testing.T) {
 		{"publish", "--token", "x", "one", "two"},
 		{"publish", "--token", "x", "--example", "QueueStatus", "--entity", queueText, "--org", orgText, "no-value"},
 		{"publish", "--token", "x", "--example", "NoSuchEvent", "--entity", queueText},
+		{"catalog", "--format", "yaml"},
+		{"catalog", "--event", "NoSuchEvent"},
+		{"catalog", "--overlay", "/no/such/file"},
 		{"nonsense"},
 	} {
 		code, out, errs := verb(t, "", args...)
@@ -178,7 +182,7 @@ func TestListenPrintsPushes(t *testing.T) {
 	t.Parallel()
 	i := start(t, nil, "serve", "--ephemeral").introduction()
 	for _, c := range [][2]string{
-		{"websockets", "json"}, {"websockets", "messagepack"}, {"serversentevents", "json"}, {"longpolling", "json"}, {"longpolling", "messagepack"},
+		{"auto", "json"}, {"auto", "messagepack"}, {"websockets", "json"}, {"websockets", "messagepack"}, {"serversentevents", "json"}, {"longpolling", "json"}, {"longpolling", "messagepack"},
 	} {
 		listener := start(t, nil, "listen", "--url", i.Hub, "--token", i.Token, "--count", "1", "--transport", c[0], "--protocol", c[1], queueText+":QueueStatus")
 		until(t, func() bool {

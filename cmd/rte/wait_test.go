@@ -25,7 +25,7 @@ func until(t *testing.T, ok func() bool) {
 }
 
 // freeAddr is an address that was free a moment ago.
-func freeAddr(t *testing.T) string {
+func freeAddr(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -29,7 +30,7 @@ type front struct {
 	ca     string // PEM
 }
 
-func newFront(backend string) (*front, error) {
+func newFront(ctx context.Context, backend string) (*front, error) {
 	to, err := url.Parse(backend)
 	if err != nil {
 		return nil, err
@@ -38,7 +39,7 @@ func newFront(backend string) (*front, error) {
 	if err != nil {
 		return nil, err
 	}
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	tcp, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

@@ -40,14 +40,14 @@ type addresses struct {
 
 // serve runs until ctx ends.
 func serve(ctx context.Context, d *diary) error {
-	plain, err := net.Listen("tcp", "127.0.0.1:0")
+	plain, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	url := "http://" + plain.Addr().String()
 	sites := build(d, url)
 	back := &http.Server{Handler: mount(sites, url)}
-	front, err := newFront(url)
+	front, err := newFront(ctx, url)
 	if err != nil {
 		return fmt.Errorf("make the front: %w", err)
 	}

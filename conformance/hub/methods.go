@@ -12,6 +12,8 @@ import (
 
 // A visitor is what a connection has told: hub.Conn.Value.
 type visitor struct {
+	gate chan struct{} // holds a token when Open has been called
+
 	mu    sync.Mutex
 	notes []int
 }
@@ -37,6 +39,8 @@ func (s *site) methods() map[string]hub.Method {
 
 		"Delay":  delay,
 		"Wait":   s.wait,
+		"Await":  await,
+		"Open":   open,
 		"Note":   note,
 		"Notes":  notes,
 		"Pushes": pushes,
@@ -62,7 +66,7 @@ func (s *site) methods() map[string]hub.Method {
 
 // connected greets the client: the greeting must come before any answer.
 func (s *site) connected(_ context.Context, c *hub.Conn) error {
-	c.Value = &visitor{}
+	c.Value = &visitor{gate: make(chan struct{}, 1)}
 	s.diary.write(entry{Site: s.path, ID: c.ID(), What: "connected"})
 	c.Send(message("Hello", signalr.Any(c.ID())))
 	return nil
@@ -164,6 +168,25 @@ func (s *site) wait(ctx context.Context, c *hub.Call) (signalr.Value, error) {
 	<-ctx.Done()
 	s.diary.write(entry{Site: s.path, ID: c.Conn.ID(), What: "Wait"})
 	return nil, ctx.Err()
+}
+
+// await runs until the same connection has called Open, which it can only when
+// calls run in parallel.
+func await(ctx context.Context, c *hub.Call) (signalr.Value, error) {
+	select {
+	case <-c.Conn.Value.(*visitor).gate:
+		return signalr.Any("opened"), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func open(_ context.Context, c *hub.Call) (signalr.Value, error) {
+	select {
+	case c.Conn.Value.(*visitor).gate <- struct{}{}:
+	default: // it is open
+	}
+	return nil, nil
 }
 
 // note keeps a number: notes tells which have come, in their order.

@@ -51,7 +51,7 @@ func plans(url string) []plan {
 		{"/tokens", tokens},
 		{"/refresh", refreshing},
 		{"/refusing", func(_ *site, h *hub.Options, _ *transport.Options) {
-			h.OnConnected = func(context.Context, *hub.Conn) error { return errors.New("the house is full") }
+			h.OnConnected = func(context.Context, *hub.Conn) error { return errors.New("the door is shut") }
 		}},
 		{"/asking", func(s *site, h *hub.Options, _ *transport.Options) {
 			h.DetailedErrors = true
@@ -67,7 +67,7 @@ func plans(url string) []plan {
 		placed("/redirect", transport.Redirect{URL: url + "/default"}, nil),
 		placed("/elsewhere", transport.Redirect{URL: url + "/tokens", AccessToken: tokenOf("alice", time.Hour)}, nil),
 		placed("/round", transport.Redirect{URL: url + "/round"}, nil),
-		placed("/full", transport.Redirect{}, errors.New("The house is full.")), //nolint:staticcheck // it is told to clients
+		placed("/full", transport.Redirect{}, errors.New("the house is full")),
 	}
 }
 
@@ -78,12 +78,11 @@ func placed(path string, to transport.Redirect, err error) plan {
 	}}
 }
 
-// quick makes every timer short, so that tests need not wait. The server's
-// clock ticks once a second.
+// quick makes the timers of quiet connections short, so that tests need not
+// wait. The server's clock ticks once a second.
 func quick(_ *site, h *hub.Options, t *transport.Options) {
-	h.HandshakeTimeout, h.KeepAlive, h.ClientTimeout = time.Second, time.Second, 2*time.Second
-	t.ConnectTimeout, t.DisconnectTimeout = time.Second, 2*time.Second
-	t.PollTimeout, t.CloseTimeout = time.Second, time.Second
+	h.KeepAlive, h.ClientTimeout = time.Second, 3*time.Second
+	t.PollTimeout, t.DisconnectTimeout = time.Second, 3*time.Second
 }
 
 // build makes the sites.

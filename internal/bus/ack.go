@@ -49,7 +49,7 @@ func readAck(m *nats.Msg) ack {
 	}
 	if e := answer.Error; e != nil {
 		err := fmt.Errorf("store: %s (%d)", e.Description, e.ErrCode)
-		if e.Code >= http.StatusInternalServerError || e.Code == http.StatusTooManyRequests {
+		if passing(e.Code) {
 			err = fmt.Errorf("%w: %w", event.ErrUnavailable, err)
 		}
 		return ack{err: err}
@@ -58,6 +58,12 @@ func readAck(m *nats.Msg) ack {
 		return ack{err: fmt.Errorf("%w: answer of the store without a position", event.ErrUnavailable)}
 	}
 	return ack{sequence: answer.Seq, duplicate: answer.Duplicate}
+}
+
+// passing tells whether a refusal of JetStream, by its code of HTTP's kind,
+// may be none at the next try.
+func passing(code int) bool {
+	return code >= http.StatusInternalServerError || code == http.StatusTooManyRequests
 }
 
 // readPlainAck reads {"stream":"NAME","seq":N} with or without

@@ -22,42 +22,58 @@ import (
 // for concurrent use.
 type Bus struct {
 	// Fixed after Open.
-	catalog *event.Catalog
-	log     *slog.Logger
-	folder  *folder
-	server  *server.Server
+	catalog  *event.Catalog
+	log      *slog.Logger
+	external External
+	inMemory bool           // the store is lost with the bus
+	folder   *folder        // nil with an external store
+	server   *server.Server // nil with an external store
+	gate     *gate          // nil where the embedded server is not open to others
 	// conn carries publishes, answers and the live lane alike: so a live
 	// message is in its watch's queue before the publish is answered.
 	conn    *nats.Conn
+	js      jetstream.JetStream
 	streams [2][]*stream // by lane and partition
 	byName  map[string]*stream
 	lanes   *lanes
 
 	pendingMessages int // per watch; fixed but for tests
 
+	health health
+
 	delivered, unreadable, sinkErrors atomic.Uint64
 
 	mu      sync.Mutex
 	closed  bool
+	door    *nats.Conn // carries producers' messages; nil if nobody serves them
+	doorSub *nats.Subscription
+	deny    context.CancelCauseFunc // ends Open when the servers deny a right; nil afterwards
 	watches map[*nats.Subscription]*watch
-	dropped int64 // by watches that have ended
+	dropped int64         // by watches that have ended
+	back    chan struct{} // closed and made anew each time the connection is back
+
+	listeners sync.WaitGroup // subscriptions of listen, and watches of KVs
 }
 
-// Open starts a bus on o.Dir. Errors are one line; those that wrap
-// [ErrFolder] say what to do about the folder.
+// Open starts a bus: on the servers of o.External, or else on an embedded one
+// in o.Dir. Errors are one line and say what to do; those about the folder
+// wrap [ErrFolder]. It waits 15 seconds for external servers that are not
+// there yet.
 func Open(ctx context.Context, catalog *event.Catalog, o Options) (*Bus, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	f, err := openFolder(o.Dir)
-	if err != nil {
-		return nil, fmt.Errorf("open bus: %w", err)
-	}
 	b := &Bus{
-		catalog: catalog, log: o.Logger, folder: f,
+		catalog: catalog, log: o.Logger, external: o.External, inMemory: o.inMemory(),
 		byName: map[string]*stream{}, watches: map[*nats.Subscription]*watch{},
 		pendingMessages: pendingMessages,
+		back:            make(chan struct{}),
+	}
+	if !o.External.used() {
+		if b.folder, err = openFolder(o.Dir); err != nil {
+			return nil, fmt.Errorf("open bus: %w", err)
+		}
 	}
 	if err := b.start(ctx, o); err != nil {
 		if also := b.end(); also != nil {
@@ -69,19 +85,24 @@ func Open(ctx context.Context, catalog *event.Catalog, o Options) (*Bus, error) 
 }
 
 func (b *Bus) start(ctx context.Context, o Options) (err error) {
-	if b.server, err = startServer(b.folder.path, o.Dir == "", o.RetentionBytes, o.Logger); err != nil {
+	if !o.External.used() {
+		if b.server, b.gate, err = startServer(b.folder.path, o); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.openWait)
+	defer cancel()
+	ctx, b.deny = context.WithCancelCause(ctx)
+	defer b.opened()
+	if b.conn, err = b.connect(ctx, "rte"); err != nil {
 		return err
 	}
-	if b.conn, err = b.connect(); err != nil {
-		return fmt.Errorf("connect to the embedded server: %w", err)
-	}
-	js, err := jetstream.New(b.conn)
-	if err != nil {
+	if b.js, err = jetstream.New(b.conn); err != nil {
 		return err
 	}
 	for p := range partitions {
 		for _, lane := range []Lane{StateLane, EventLane} {
-			s, err := openStream(ctx, js, lane, p, o)
+			s, err := b.openStream(ctx, lane, p, o)
 			if err != nil {
 				return err
 			}
@@ -89,36 +110,74 @@ func (b *Bus) start(ctx context.Context, o Options) (err error) {
 			b.byName[s.name] = s
 		}
 	}
-	if b.lanes, err = newLanes(b.conn, o.Now); err != nil {
+	if err := b.checkRights(ctx); err != nil {
 		return err
 	}
+	if b.lanes, err = newLanes(b.conn, o.Now, o.DedupeWindow); err != nil {
+		return err
+	}
+	b.conn.SetDisconnectErrHandler(b.disconnected)
 	b.conn.SetReconnectHandler(b.reconnected)
 	return nil
 }
 
-// connect joins the server through memory. The client would print to standard
-// error what no handler takes.
-func (b *Bus) connect() (*nats.Conn, error) {
-	return nats.Connect("",
-		nats.InProcessServer(b.server),
-		nats.Name("rte"),
+// opened ends the time in which a right that is denied ends Open.
+func (b *Bus) opened() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.deny(nil)
+	b.deny = nil
+}
+
+// connect joins the server: through memory, or by the network. The client
+// would print to standard error what no handler takes.
+func (b *Bus) connect(ctx context.Context, name string) (*nats.Conn, error) {
+	options := []nats.Option{
+		nats.Name(name),
 		nats.SkipSubjectValidation(), // every subject is made here
 		nats.MaxReconnects(-1),
-		nats.ReconnectWait(10*time.Millisecond),
-		nats.ReconnectJitter(0, 0),
 		nats.ReconnectBufSize(-1), // lanes send again by themselves
 		nats.NoCallbacksAfterClientClose(),
 		nats.ErrorHandler(b.natsError),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			b.log.Warn("connection to the store lost", "reason", "disconnected", "err", err)
+		nats.DisconnectErrHandler(func(c *nats.Conn, err error) {
+			b.log.Warn("connection to the NATS server lost", "conn", c.Opts.Name, "err", err)
 		}),
+		nats.ClosedHandler(func(c *nats.Conn) {
+			b.log.Error("the store's client gave up; this node must be started again", "err", c.LastError())
+		}),
+	}
+	if b.external.used() {
+		return b.dialExternal(ctx, options)
+	}
+	options = append(options,
+		nats.InProcessServer(b.server),
+		nats.ReconnectWait(10*time.Millisecond),
+		nats.ReconnectJitter(0, 0),
 	)
+	if b.gate != nil {
+		options = append(options, nats.UserInfo(b.gate.own.user, b.gate.own.password))
+	}
+	conn, err := nats.Connect("", options...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the embedded server: %w", err)
+	}
+	return conn, nil
+}
+
+// disconnected: the client tries to come back by itself, without end.
+func (b *Bus) disconnected(_ *nats.Conn, err error) {
+	b.log.Warn("connection to the store lost", "reason", "disconnected", "err", err)
+	b.lanes.disconnected()
 }
 
 // reconnected: what was on the way in either direction is lost.
 func (b *Bus) reconnected(*nats.Conn) {
 	b.log.Warn("connection to the store is back, live messages may be missing", "reason", "reconnected")
 	b.lanes.reconnected()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	close(b.back)
+	b.back = make(chan struct{})
 }
 
 // Close ends the bus: calls of Publish under way are answered, sinks get what
@@ -183,13 +242,24 @@ func (b *Bus) stopWatches(ctx context.Context) error {
 }
 
 // end stops what was started, in the opposite order.
-func (b *Bus) end() error {
+func (b *Bus) end() (err error) {
+	if b.door != nil {
+		_ = b.door.FlushTimeout(answerWait) // what producers have not got by then, they ask for again
+		b.door.Close()
+	}
 	if b.conn != nil {
 		b.conn.Close()
+		err = b.waitListeners()
+	}
+	if b.gate != nil {
+		b.gate.close()
 	}
 	if b.server != nil {
 		b.server.Shutdown()
 		b.server.WaitForShutdown()
 	}
-	return b.folder.close()
+	if b.folder != nil {
+		err = errors.Join(err, b.folder.close())
+	}
+	return err
 }

@@ -27,6 +27,12 @@ var (
 	}
 )
 
+// WithOpenWait changes how long Open waits for servers.
+func WithOpenWait(o Options, d time.Duration) Options {
+	o.openWait = d
+	return o
+}
+
 func (b *Bus) Conn() *nats.Conn       { return b.conn }
 func (b *Bus) Server() *server.Server { return b.server }
 func (b *Bus) Folder() string         { return b.folder.path }

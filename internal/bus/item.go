@@ -93,6 +93,7 @@ func (l *lanes) store(it *item, a ack) {
 		l.stats.duplicates++
 	} else {
 		l.stats.stored++
+		l.recent.note(it, a.sequence)
 	}
 	c := it.call
 	if c.abandoned {

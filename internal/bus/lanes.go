@@ -53,10 +53,12 @@ type lanes struct {
 
 	mu       sync.Mutex
 	closed   bool
+	lost     time.Time             // when the connection was; zero while there is one
 	tails    map[event.Topic]*item // last item of each busy lane
 	inFlight map[uint64]*item      // by token
 	token    uint64                // last one given out
 	ready    []*item               // heads of lanes that wait for the window
+	recent   recent                // states stored since the store may have forgotten ids
 	stats    publishStats
 }
 
@@ -65,13 +67,15 @@ type publishStats struct {
 	stored, duplicates, refused, unavailable, retries uint64
 }
 
-func newLanes(conn *nats.Conn, now func() time.Time) (*lanes, error) {
+func newLanes(conn *nats.Conn, now func() time.Time, dedupe time.Duration) (*lanes, error) {
 	l := &lanes{
 		conn: conn, inbox: nats.NewInbox() + ".", now: now, abort: make(chan struct{}),
 		window: window, ackWait: ackWait, giveUp: giveUp, tick: tick,
 		tails: map[event.Topic]*item{}, inFlight: map[uint64]*item{},
 		message: nats.Msg{Header: nats.Header{}},
+		recent:  recent{keep: dedupe},
 	}
+	l.recent.reset()
 	if err := l.listen(); err != nil {
 		return nil, err
 	}
@@ -102,6 +106,11 @@ func (l *lanes) enter(c *call) error {
 	if l.closed {
 		l.mu.Unlock()
 		return errClosed
+	}
+	if !l.lost.IsZero() && time.Since(l.lost) > l.giveUp {
+		l.stats.unavailable += uint64(len(c.items))
+		l.mu.Unlock()
+		return errNoStore // others have waited in vain already
 	}
 	l.calls.Add(1)
 	for i := range c.items {
@@ -167,6 +176,10 @@ func (l *lanes) settle(token uint64, a ack, send []sending) []sending {
 	}
 	delete(l.inFlight, token)
 	switch {
+	case a.err == nil && a.duplicate && l.recent.overtaken(it, a.sequence):
+		it.messageID += "+"
+		l.stats.retries++
+		send = l.start(it, send)
 	case a.err == nil:
 		l.store(it, a)
 		send = l.advance(it, send)
@@ -199,11 +212,22 @@ func (l *lanes) again(c *call) {
 	l.send(send)
 }
 
+// disconnected: calls wait for the connection as long as it may come back.
+func (l *lanes) disconnected() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lost.IsZero() {
+		l.lost = time.Now()
+	}
+}
+
 // reconnected takes everything in flight for lost. What was stored all the
 // same is found out by its id.
 func (l *lanes) reconnected() {
 	var send []sending
 	l.mu.Lock()
+	l.recent.reset()
+	l.lost = time.Time{}
 	for token, it := range l.inFlight {
 		delete(l.inFlight, token)
 		if it.state = failed; it.call.abandoned {

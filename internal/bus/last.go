@@ -13,8 +13,12 @@ import (
 // getWait is how long an answer to a direct get may take.
 const getWait = 5 * time.Second
 
+// directGet begins the subjects of direct gets; the stream's name follows.
+const directGet = "$JS.API.DIRECT.GET."
+
 // Last is the newest stored event of a topic, nil if there is none: on the
-// Events streams also when it has become too old. Errors that wrap
+// Events streams also when it has become too old. Any replica answers, so with
+// several it may be one that was newest a moment ago. Errors that wrap
 // [event.ErrUnavailable] may pass.
 func (b *Bus) Last(ctx context.Context, t event.Topic) (*event.Event, error) {
 	if int(t.Kind) >= len(b.catalog.Events) {
@@ -32,7 +36,7 @@ func (b *Bus) Last(ctx context.Context, t event.Topic) (*event.Event, error) {
 func (b *Bus) get(ctx context.Context, s *stream, t event.Topic, sequence uint64) (stored, error) {
 	ctx, cancel := context.WithTimeout(ctx, getWait)
 	defer cancel()
-	subject, body := "$JS.API.DIRECT.GET."+s.name, []byte(nil)
+	subject, body := directGet+s.name, []byte(nil)
 	if sequence == 0 {
 		subject += "." + s.subject(t, b.catalog.Type(t.Kind).Key)
 	} else {

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
+
+	"github.com/nats-io/nats-server/v2/server"
 )
 
 // A serverLog gives the NATS server's lines to slog (server.Logger). The
@@ -19,7 +22,20 @@ type serverLog struct {
 func (l *serverLog) Noticef(format string, v ...any) { l.line(slog.LevelDebug, format, v) }
 func (l *serverLog) Debugf(format string, v ...any)  { l.line(slog.LevelDebug, format, v) }
 func (l *serverLog) Warnf(format string, v ...any)   { l.line(slog.LevelWarn, format, v) }
-func (l *serverLog) Errorf(format string, v ...any)  { l.line(slog.LevelError, format, v) }
+
+// Errorf is not always about an error of this server: what a connection does
+// wrong is news at most. Who does not come in, the gate tells.
+func (l *serverLog) Errorf(format string, v ...any) {
+	level := slog.LevelError
+	switch {
+	case !strings.Contains(format, " - cid:"):
+	case strings.Contains(fmt.Sprintf(format, v...), server.ErrAuthentication.Error()):
+		level = slog.LevelDebug
+	default:
+		level = slog.LevelInfo
+	}
+	l.line(level, format, v)
+}
 
 // Tracef is never wanted: it shows payloads.
 func (l *serverLog) Tracef(string, ...any) {}

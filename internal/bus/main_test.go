@@ -16,5 +16,9 @@ func TestMain(m *testing.M) {
 		childMain(dir)
 		return
 	}
+	if what := os.Getenv(childServer); what != "" {
+		natsMain(what)
+		return
+	}
 	goleak.VerifyTestMain(m)
 }

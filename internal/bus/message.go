@@ -35,6 +35,9 @@ const (
 	headerStamp    = "Nats-Time-Stamp"
 )
 
+// headerExpectedStream makes JetStream refuse a message for another stream.
+const headerExpectedStream = "Nats-Expected-Stream"
+
 // messageID is what the duplicate window compares. With a producer's id it is
 // the same on every attempt of every node; the organization is part of it, so
 // that tenants cannot meet in one window. Without, it is fresh.

@@ -9,8 +9,14 @@ import (
 // Options are the settings of a bus. The zero value is a good bus in memory.
 type Options struct {
 	// Dir is the folder of the store; it is made if missing. "" keeps
-	// everything in memory: closed means lost.
+	// everything in memory: closed means lost. Not used with External.
 	Dir string
+
+	// External keeps the store on other servers than an embedded one.
+	External External
+
+	// Door opens the embedded server to producers.
+	Door Door
 
 	// Retention is the age at which the Events streams forget a message;
 	// 0 means 15 minutes. State streams never forget by age.
@@ -31,6 +37,8 @@ type Options struct {
 	// Now is the clock that gives an event without a time its own; nil
 	// means time.Now.
 	Now func() time.Time
+
+	openWait time.Duration // fixed but for tests
 }
 
 // withDefaults fills in what was left zero and refuses what cannot be.
@@ -38,12 +46,21 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Retention < 0 || o.RetentionBytes < 0 || o.DedupeWindow < 0 {
 		return o, fmt.Errorf("open bus: retention, its bytes and the dedupe window cannot be negative")
 	}
+	if err := o.External.check(); err != nil {
+		return o, fmt.Errorf("open bus: %w", err)
+	}
+	if o.External.used() && o.Door.Listen != "" {
+		return o, fmt.Errorf("open bus: external servers have doors of their own; there is none to open here")
+	}
+	if o.openWait == 0 {
+		o.openWait = openWait
+	}
 	if o.Retention == 0 {
 		o.Retention = 15 * time.Minute
 	}
 	if o.RetentionBytes == 0 {
 		o.RetentionBytes = 4 << 30
-		if o.Dir == "" {
+		if o.inMemory() {
 			o.RetentionBytes = 256 << 20
 		}
 	}
@@ -61,3 +78,6 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	return o, nil
 }
+
+// inMemory tells whether the store is lost with the bus.
+func (o *Options) inMemory() bool { return o.Dir == "" && !o.External.used() }

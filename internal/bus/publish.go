@@ -22,8 +22,8 @@ import (
 // pair in the same call are refused too.
 //
 // An error that wraps [event.ErrUnavailable] means that the store gave no
-// good answer until ctx ended, or for 10 seconds: the same events may be
-// offered again. Such an event may be stored all the same, its answer lost;
+// good answer until ctx ended, or for 10 seconds, or that there has been no
+// connection to it for longer than that: the same events may be offered again. Such an event may be stored all the same, its answer lost;
 // only one with an ID is then certain not to be stored twice.
 //
 // Order is promised within a call and between calls that follow one another,
@@ -139,4 +139,5 @@ func (l *lanes) run(ctx context.Context, c *call) {
 var (
 	errClosed   = fmt.Errorf("%w: the bus is closed", event.ErrUnavailable)
 	errNoAnswer = fmt.Errorf("%w: no answer", event.ErrUnavailable)
+	errNoStore  = fmt.Errorf("%w: no connection for a while", event.ErrUnavailable)
 )

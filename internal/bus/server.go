@@ -28,10 +28,11 @@ const (
 	syncInterval = time.Second
 )
 
-// startServer starts the embedded NATS server on a folder. It opens no
-// socket: clients come in through the process.
-func startServer(dir string, inMemory bool, retentionBytes int64, log *slog.Logger) (*server.Server, error) {
-	o := &server.Options{
+// startServer starts the embedded NATS server on a folder. Clients come in
+// through the process; it opens a socket only for the door, whose gate is nil
+// if there is none.
+func startServer(dir string, o Options) (*server.Server, *gate, error) {
+	so := &server.Options{
 		ServerName:             "rte",
 		DontListen:             true,
 		NoSigs:                 true,
@@ -46,21 +47,32 @@ func startServer(dir string, inMemory bool, retentionBytes int64, log *slog.Logg
 		JetStreamMaxMemory: 64 << 20,
 		JetStreamMaxStore:  maxStore,
 	}
-	if inMemory {
-		o.JetStreamMaxMemory = retentionBytes + stateRoom
-		o.JetStreamMaxStore = 64 << 20
+	if o.inMemory() {
+		so.JetStreamMaxMemory = o.RetentionBytes + stateRoom
+		so.JetStreamMaxStore = 64 << 20
 	}
-	srv, err := server.NewServer(o)
+	var g *gate
+	if o.Door.Listen != "" {
+		g = newGate(o.Door.Users, o.Logger)
+		if err := g.listen(so, o.Door); err != nil {
+			return nil, nil, err
+		}
+	}
+	srv, err := server.NewServer(so)
 	if err != nil {
-		return nil, fmt.Errorf("start nats server: %w", err)
+		return nil, nil, fmt.Errorf("start nats server: %w", err)
 	}
-	l := &serverLog{log: log}
-	srv.SetLoggerV2(l, log.Enabled(context.Background(), slog.LevelDebug), false, false)
-	srv.Start() // returns when the streams are read: there is no listener to serve
-	if err := l.fatalError(); err != nil {
+	l := &serverLog{log: o.Logger}
+	srv.SetLoggerV2(l, o.Logger.Enabled(context.Background(), slog.LevelDebug), false, false)
+	srv.Start() // returns when the streams are read and the socket, if any, is open
+	err = l.fatalError()
+	if err == nil && g != nil {
+		err = g.open(srv)
+	}
+	if err != nil {
 		srv.Shutdown()
 		srv.WaitForShutdown()
-		return nil, fmt.Errorf("start nats server: %w", err)
+		return nil, nil, fmt.Errorf("start nats server: %w", err)
 	}
-	return srv, nil
+	return srv, g, nil
 }

@@ -20,6 +20,9 @@ type Stats struct {
 	Unreadable uint64 // live messages that were no event of the catalogue
 	SinkErrors uint64 // events a sink refused
 	Reconnects uint64 // times the connection to the server was made again
+	Connected  bool   // there is a connection to the server now
+
+	DoorDropped int64 // producers' messages dropped before they could be taken
 
 	Streams []StreamStats // left out when the store does not answer within a second
 }
@@ -45,7 +48,8 @@ func (b *Bus) Stats() Stats {
 	l.mu.Unlock()
 	s.Stored, s.Duplicates, s.Refused, s.Unavailable, s.Retries = p.stored, p.duplicates, p.refused, p.unavailable, p.retries
 	s.Delivered, s.Unreadable, s.SinkErrors = b.delivered.Load(), b.unreadable.Load(), b.sinkErrors.Load()
-	s.Reconnects = b.conn.Stats().Reconnects
+	s.Reconnects, s.Connected = b.conn.Stats().Reconnects, b.conn.IsConnected()
+	s.DoorDropped = b.doorDropped()
 
 	b.mu.Lock()
 	s.Watches, s.Dropped = len(b.watches), b.dropped

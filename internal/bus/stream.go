@@ -73,13 +73,13 @@ func streamConfig(lane Lane, partition int, o Options) jetstream.StreamConfig {
 		Subjects:    []string{subjects},
 		Discard:     jetstream.DiscardOld,
 		Storage:     jetstream.FileStorage,
-		Replicas:    1,
 		Duplicates:  o.DedupeWindow,
 		AllowDirect: true,
 		RePublish:   &jetstream.RePublish{Source: subjects, Destination: "rte.live." + p + ".>"},
 		MaxBytes:    -1,
+		Metadata:    map[string]string{formatKey: format},
 	}
-	if o.Dir == "" {
+	if o.inMemory() {
 		c.Storage = jetstream.MemoryStorage
 	}
 	switch lane {
@@ -94,9 +94,13 @@ func streamConfig(lane Lane, partition int, o Options) jetstream.StreamConfig {
 }
 
 // openStream makes the stream, or gives the existing one the present settings.
-func openStream(ctx context.Context, js jetstream.JetStream, lane Lane, partition int, o Options) (*stream, error) {
+func (b *Bus) openStream(ctx context.Context, lane Lane, partition int, o Options) (*stream, error) {
 	c := streamConfig(lane, partition, o)
-	h, err := js.CreateOrUpdateStream(ctx, c)
+	var h jetstream.Stream
+	err := b.patiently(ctx, func(ctx context.Context) (err error) {
+		h, err = b.provision(ctx, c, o.External.Replicas)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", c.Name, err)
 	}
@@ -115,4 +119,9 @@ func openStream(ctx context.Context, js jetstream.JetStream, lane Lane, partitio
 func identity(name string, created time.Time) uint32 {
 	sum := sha256.Sum256([]byte(name + created.UTC().Format(time.RFC3339Nano)))
 	return binary.BigEndian.Uint32(sum[:])
+}
+
+// replicas is how many the store keeps of each stream.
+func (b *Bus) replicas() int {
+	return b.streams[StateLane][0].handle.CachedInfo().Config.Replicas
 }

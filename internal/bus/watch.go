@@ -165,8 +165,12 @@ func (w *watch) read(m *nats.Msg) (stored, error) {
 // natsError is told by the client what goes wrong outside any call.
 func (b *Bus) natsError(_ *nats.Conn, sub *nats.Subscription, err error) {
 	b.mu.Lock()
-	w := b.watches[sub]
+	w, deny := b.watches[sub], b.deny
 	b.mu.Unlock()
+	if deny != nil && errors.Is(err, nats.ErrPermissionViolation) {
+		deny(err)
+		return
+	}
 	if w == nil || !errors.Is(err, nats.ErrSlowConsumer) {
 		b.log.Warn("nats client", "err", err)
 		return

@@ -1,6 +1,7 @@
 package event_test
 
 import (
+	"encoding/json"
 	"os"
 	"regexp"
 	"slices"
@@ -152,6 +153,73 @@ func TestEnums(t *testing.T) {
 	f, _ = availability.Field("Availability")
 	if got, want := f.Values.String(), "Available, Busy, DoNotDisturb or OffWork"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestPrivacy: every field of the built-in catalogue says its class itself,
+// and the classes are those that maskers can rely on.
+func TestPrivacy(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("catalog.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	type fields []struct {
+		Name    string
+		Privacy *event.Privacy
+	}
+	var doc struct {
+		Events, Types []struct {
+			Name   string
+			Fields fields
+		}
+	}
+	if err := json.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	said := 0
+	for _, e := range append(doc.Events, doc.Types...) {
+		for _, f := range e.Fields {
+			if said++; f.Privacy == nil {
+				t.Errorf("%s.%s says no privacy", e.Name, f.Name)
+			}
+		}
+	}
+	if said != 428 {
+		t.Errorf("%d fields, want 428", said)
+	}
+
+	cat := event.NewCatalog()
+	number := regexp.MustCompile(`^(.*Number|SMSTo|.*Target)$`)
+	person := regexp.MustCompile(`(?i)^(username|callername|contactname|emailto)$`)
+	words := regexp.MustCompile(`^(.*Note|.*Message|DetailedReason)$`)
+	for _, e := range slices.Concat(cat.Events, cat.Helpers) {
+		for i := range e.Fields {
+			f := &e.Fields[i]
+			want := f.Privacy
+			switch {
+			case words.MatchString(f.Name):
+				want = event.Content
+			case number.MatchString(f.Name) && f.Type == "string", person.MatchString(f.Name):
+				want = event.Contact
+			case f.Type == "int", f.Type == "short", f.Type == "long", f.Type == "bool", f.Type == "DateTime", f.Values != nil, f.List:
+				want = event.Public // of a list its being there; what is in it has classes of its own
+			case f.Type == "Guid" && want != event.Public:
+				want = event.Identity
+			}
+			if f.Privacy != want {
+				t.Errorf("%s.%s is %v, want %v", e.Name, f.Name, f.Privacy, want)
+			}
+			if strings.Contains(f.Name, "User") && f.Type == "Guid" && f.Privacy != event.Identity {
+				t.Errorf("%s.%s is %v, want id", e.Name, f.Name, f.Privacy)
+			}
+			if got := e.Privacy(strings.ToUpper(f.Name)); got != f.Privacy {
+				t.Errorf("Privacy(%s.%s) = %v, want %v", e.Name, strings.ToUpper(f.Name), got, f.Privacy)
+			}
+		}
+		if got := e.Privacy("transcript"); got != event.Content {
+			t.Errorf("%s: an unknown member is %v, want content", e.Name, got)
+		}
 	}
 }
 

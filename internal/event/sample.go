@@ -34,7 +34,7 @@ func (f *Field) sample(org, entity GUID, isOrg, isEntity bool) []byte {
 	case f.List:
 		return bytes.Join([][]byte{{'['}, JoinMembers(f.Helper.Sample(org, entity)), {']'}}, nil)
 	case f.Values != nil && f.Type != "string":
-		return []byte(f.Values.Values[len(f.Values.Values)-2].Value) // openStatus: Open
+		return []byte(f.Values.Values[max(0, len(f.Values.Values)-2)].Value) // openStatus: Open
 	case f.Values != nil:
 		return quote(f.Values.Values[0].Value)
 	}

@@ -1,6 +1,8 @@
 package fanout
 
 import (
+	"bytes"
+	"encoding/json"
 	"time"
 
 	"rte/internal/event"
@@ -95,7 +97,7 @@ func (p *push) object(dst []byte, typ *event.Type, text []byte) ([]byte, error) 
 				return p.object(dst, f.Helper, item)
 			})
 		case f.Type == "DateTime" && value[0] == '"':
-			if t, ok := readDate(string(value[1 : len(value)-1])); ok {
+			if t, ok := readDate(value); ok {
 				return signalr.AppendPackedTime(dst, t), nil
 			}
 		}
@@ -103,12 +105,15 @@ func (p *push) object(dst []byte, typ *event.Type, text []byte) ([]byte, error) 
 	})
 }
 
-// readDate reads a date as producers write it; one without a zone is UTC.
-func readDate(text string) (time.Time, bool) {
-	for _, layout := range [...]string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t, true
+// readDate reads a date in quotes, in every form that the doors let in.
+func readDate(quoted []byte) (time.Time, bool) {
+	text := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(text, '\\') >= 0 { // System.Text.Json escapes the plus of an offset
+		var plain string
+		if json.Unmarshal(quoted, &plain) != nil {
+			return time.Time{}, false
 		}
+		text = []byte(plain)
 	}
-	return time.Time{}, false
+	return event.ParseDateTime(text)
 }

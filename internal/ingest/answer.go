@@ -8,8 +8,9 @@ import (
 	"slices"
 )
 
-// retryAfter is the Retry-After of a 503, in seconds: the bus has already
-// waited out the change of a leader when it says that it is not available.
+// retryAfter is the Retry-After of a 429 and a 503, in seconds: the bus has
+// already waited out the change of a leader when it says that it is not
+// available, and the gate has had patience.
 const retryAfter = "2"
 
 // An answer is the body of the response to a request that was read
@@ -63,7 +64,7 @@ func (h *HTTP) write(w http.ResponseWriter, r *http.Request, a *answer) {
 	a.settle()
 	h.accepted.Add(uint64(a.Accepted))
 	h.rejected.Add(uint64(len(a.Rejected)))
-	if a.status == http.StatusServiceUnavailable {
+	if a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", retryAfter)
 	}
 	switch {
@@ -94,6 +95,8 @@ func (h *HTTP) logRefused(r *http.Request, status int, text string) {
 		h.forbidden.Add(1)
 	case http.StatusRequestEntityTooLarge:
 		h.tooLarge.Add(1)
+	case http.StatusTooManyRequests:
+		h.tooMany.Add(1)
 	case http.StatusServiceUnavailable:
 		h.unavailable.Add(1)
 	}

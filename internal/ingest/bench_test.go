@@ -16,59 +16,78 @@ const arrived = `{"callerNumber":"+358401234567","callId":"5b0cb9f4-1f55-4c3a-8a
 	`"legId":"66299cde606b3db6d413cd208f7e5cab@203.0.113.7_br1","organizationId":"0f8fad5b-d9cb-469f-a165-70867728950e",` +
 	`"queueId":"7c9e6679-7425-40de-944b-e07fc1f90ae7","queueName":"Customer service, Helsinki","queueNumber":"+358942450100","targetNumber":"+358942450100"}`
 
+// BenchmarkCheck is the door's one pass over a payload: checked, and written in
+// wire form. The payloads are the golden ones: as the page spells them,
+// indented, and in wire form.
 func BenchmarkCheck(b *testing.B) {
-	t := eventType(b, "QueueCallInArrived")
-	pascal := strings.NewReplacer(`"call`, `"Call`, `"queue`, `"Queue`, `"org`, `"Org`, `"leg`, `"Leg`, `"target`, `"Target`).Replace(arrived)
-	for _, bm := range []struct{ name, data string }{{"wire", arrived}, {"pascal", pascal}} {
-		data := []byte(bm.data)
-		b.Run("case="+bm.name, func(b *testing.B) {
-			b.ReportAllocs()
-			b.SetBytes(int64(len(data)))
-			dst := make([]byte, 0, 2*len(data))
-			for b.Loop() {
-				if _, _, err := ingest.Check(dst, t, data); err != nil {
-					b.Fatal(err)
+	for _, name := range benchmarked {
+		t := eventType(b, name)
+		g := readGolden(b, "../event/testdata/golden/"+name+".txt")
+		for _, data := range []struct{ spelling, text string }{{"wire", g.wire}, {"page", g.pascal}} {
+			b.Run(name+"/"+data.spelling, func(b *testing.B) {
+				text := []byte(data.text)
+				b.ReportAllocs()
+				b.SetBytes(int64(len(text)))
+				dst := make([]byte, 0, 2*len(text))
+				for b.Loop() {
+					if _, _, err := ingest.Check(dst, t, text); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 
-// BenchmarkEncodingJSON is the way not taken: decode into a struct and encode
-// again.
+// BenchmarkEncodingJSON is the way not taken: decode the same payloads into
+// their structs, which checks types and nothing else, and encode them again.
 func BenchmarkEncodingJSON(b *testing.B) {
-	type payload struct {
-		CallerNumber   string     `json:"callerNumber"`
-		CallID         event.GUID `json:"callId"`
-		LegID          string     `json:"legId"`
-		OrganizationID event.GUID `json:"organizationId"`
-		QueueID        event.GUID `json:"queueId"`
-		QueueName      string     `json:"queueName"`
-		QueueNumber    string     `json:"queueNumber"`
-		TargetNumber   string     `json:"targetNumber"`
-	}
-	data := []byte(arrived)
-	b.ReportAllocs()
-	b.SetBytes(int64(len(data)))
-	for b.Loop() {
-		var p payload
-		if err := json.Unmarshal(data, &p); err != nil {
-			b.Fatal(err)
-		}
-		if _, err := json.Marshal(&p); err != nil {
-			b.Fatal(err)
+	for _, name := range benchmarked {
+		g := readGolden(b, "../event/testdata/golden/"+name+".txt")
+		for _, data := range []struct{ spelling, text string }{{"wire", g.wire}, {"page", g.pascal}} {
+			b.Run(name+"/"+data.spelling, func(b *testing.B) {
+				text := []byte(data.text)
+				b.ReportAllocs()
+				b.SetBytes(int64(len(text)))
+				for b.Loop() {
+					payload := structOf(name)
+					if err := json.Unmarshal(text, payload); err != nil {
+						b.Fatal(err)
+					}
+					if _, err := json.Marshal(payload); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
 		}
 	}
+}
+
+// benchmarked are a call, counters, and the largest event there is.
+var benchmarked = [...]string{"QueueCallInArrived", "QueueStatus", "CallbackChanged"}
+
+func structOf(name string) event.Payload {
+	switch name {
+	case "QueueStatus":
+		return &event.QueueStatus{}
+	case "CallbackChanged":
+		return &event.CallbackChanged{}
+	}
+	return &event.QueueCallInArrived{}
 }
 
 // BenchmarkValid is what only looking at the grammar costs.
 func BenchmarkValid(b *testing.B) {
-	data := []byte(arrived)
-	b.SetBytes(int64(len(data)))
-	for b.Loop() {
-		if !json.Valid(data) {
-			b.Fatal("not valid")
-		}
+	for _, name := range benchmarked {
+		b.Run(name+"/wire", func(b *testing.B) {
+			text := []byte(readGolden(b, "../event/testdata/golden/"+name+".txt").wire)
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				if !json.Valid(text) {
+					b.Fatal("not valid")
+				}
+			}
+		})
 	}
 }
 

@@ -21,26 +21,81 @@ type Found struct {
 // Every member may be left out; members that the type does not have are
 // kept. Known names match ignoring ASCII case. Refused are values of another
 // type, null where [event.Field.NullAllowed] says no, values outside a
-// closed enum, a member that is there twice under its wire name, and nesting
-// deeper than 64.
+// closed enum, a member that is there twice under its wire name, half of a
+// surrogate pair, and nesting deeper than 61. The first three pass as they are
+// when the event's [event.Check] is not enforced; such an entity or
+// organization is then not found. The others nobody could read, in any mode.
 //
 // The error is an [*Error]; out is then dst as it was. It allocates nothing
 // but dst's growth, except for names that hold escapes, are unknown and
 // begin with a capital, or are unknown and longer than 32 bytes or more than
 // six in one object.
 func Check(dst []byte, t *event.Type, data []byte) (out []byte, found Found, err error) {
-	s := scanner{in: data, writing: true, out: dst}
+	var none *Drift
+	return none.Check(dst, event.GUID{}, t, data)
+}
+
+// Check is [Check], and counts the drift of a payload of that organization.
+func (d *Drift) Check(dst []byte, org event.GUID, t *event.Type, data []byte) (out []byte, found Found, err error) {
+	s := scanner{in: data, writing: true, out: dst, notes: notes{drift: d}}
 	s.space()
-	e := s.payload(t, &found, 1)
+	e := s.check(t, &found)
 	if e == nil {
 		s.flush(s.at)
 		s.writing = false
 		e = s.end()
 	}
+	if e == nil || e.Kind != kindNone {
+		s.notes.settle(t, org)
+	}
 	if e != nil {
 		return dst, Found{}, e.rooted()
 	}
 	return s.out, found, nil
+}
+
+// check reads the payload of an event of type t.
+func (s *scanner) check(t *event.Type, found *Found) *Error {
+	s.typ = t
+	e := s.payload(t, found, 1)
+	if e != nil && e.Kind != kindNone {
+		s.note(e)
+	}
+	return e
+}
+
+// note takes down a value that does not fit; its error has its path up to the
+// payload.
+func (s *scanner) note(e *Error) {
+	s.notes.take(s.typ, e.Kind, func() *Error {
+		told := *e // whose path goes on
+		return told.rooted()
+	})
+}
+
+// passes tells whether a value may stay that does not fit, and takes it down.
+// step is its place in what is read.
+func (s *scanner) passes(e *Error, step string) bool {
+	if e.Kind == kindNone || s.typ.Check == event.Enforce {
+		return false
+	}
+	s.note(e.under(step).under(s.inList()))
+	return true
+}
+
+// unknown takes down a member that the catalogue does not know.
+func (s *scanner) unknown(name []byte) {
+	s.notes.take(s.typ, KindUnknown, func() *Error {
+		return (&Error{Path: s.inList() + pathStep(name), Found: "a member that is not in the catalogue", Allowed: "none but its own"}).rooted()
+	})
+}
+
+// inList is the list that is read as a step of a path.
+func (s *scanner) inList() string {
+	if s.inside == "" {
+		return ""
+	}
+	return "." + s.inside + "[]"
 }
 
 // payload reads an object of type t that stands at the given depth. found is
@@ -64,12 +119,16 @@ func (s *scanner) payload(t *event.Type, found *Found, depth int) *Error {
 		if e != nil {
 			return e
 		}
-		if e = s.colon(); e == nil {
-			if f == nil {
-				e = s.value(depth)
-			} else {
-				e = s.field(t, f, found, depth)
-			}
+		if e := s.colon(); e != nil {
+			return e.under(step(f, name))
+		}
+		start := s.at
+		if f == nil {
+			s.unknown(name)
+			e = s.value(depth)
+		} else if e = s.field(t, f, found, depth); e != nil && s.passes(e, step(f, name)) {
+			s.at = start // of a value that does not fit nothing has been written
+			e = s.value(depth)
 		}
 		if e != nil {
 			return e.under(step(f, name))
@@ -87,7 +146,7 @@ func (s *scanner) field(t *event.Type, f *event.Field, found *Found, depth int) 
 		if e := s.word("null"); e != nil || f.NullAllowed() {
 			return e
 		}
-		return refused(start, "null", allowed(f))
+		return misfit(KindNull, start, "null", allowed(f))
 	}
 	if f.List {
 		return s.list(f, depth+1)
@@ -141,11 +200,19 @@ func (s *scanner) list(f *event.Field, depth int) *Error {
 		s.at++
 		return nil
 	}
+	s.inside = f.WireName
 	for i := 0; ; i++ {
-		if e := s.payload(f.Helper, nil, depth+1); e != nil {
+		start := s.at
+		e := s.payload(f.Helper, nil, depth+1)
+		if e != nil && s.passes(e, "") {
+			s.at = start
+			e = s.value(depth)
+		}
+		if e != nil {
 			return e.under("[" + strconv.Itoa(i) + "]")
 		}
 		if more, e := s.next(']'); !more {
+			s.inside = ""
 			return e
 		}
 	}
@@ -172,7 +239,7 @@ func (s *scanner) wrongKind(wanted string) *Error {
 	default:
 		return s.unexpected(wanted)
 	}
-	return refused(s.at, kind, wanted)
+	return misfit(KindType, s.at, kind, wanted)
 }
 
 // allowed describes a field's good values for an error.
@@ -200,7 +267,7 @@ func typeText(name string) string {
 	case "Guid":
 		return "a Guid in quotes, like 00000000-0000-0000-0000-000000000000"
 	case "DateTime":
-		return "a date and time in quotes, like 2026-11-22T08:00:00Z, with at most 7 digits after the seconds"
+		return "a date and time in quotes, like 2026-11-22T08:00:00Z, with at most 9 digits after the seconds"
 	case "short":
 		return "a whole number from -32768 to 32767"
 	case "int":

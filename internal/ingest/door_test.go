@@ -60,13 +60,15 @@ func (s *recorder) ids() []string {
 	return all
 }
 
-// authorize knows three tokens by their names.
+// authorize knows some tokens by their names.
 func authorize(tb testing.TB) func(*http.Request) (ingest.Publisher, error) {
 	a := guid(tb, orgA)
 	return func(r *http.Request) (ingest.Publisher, error) {
 		switch r.Header.Get("Authorization") {
 		case "Bearer service":
 			return ingest.Publisher{Org: a}, nil
+		case "Bearer service B", "Bearer service C", "Bearer service D":
+			return ingest.Publisher{Org: event.GUID{r.Header.Get("Authorization")[15]}}, nil
 		case "Bearer platform":
 			return ingest.Publisher{Any: true}, nil
 		case "Bearer user":

@@ -76,23 +76,35 @@ func ReadEnvelope(cat *event.Catalog, text []byte, maxEventBytes int) (*event.Ev
 type envelopes struct {
 	cat           *event.Catalog
 	maxEventBytes int
+	drift         *Drift // nil: nobody counts
 	wire          []byte // where data is written before it is known how long it is
+
+	// Of the envelope read last, good or refused:
+	typ   *event.Type // nil: it was refused before it named one
+	notes notes       // of its payload
 }
 
 // read reads the envelope at offset at and returns where it ends.
 func (r *envelopes) read(text []byte, at int) (*event.Event, int, *Error) {
-	v := envelope{scanner: scanner{in: text, at: at, out: r.wire[:0]}, cat: r.cat}
+	v := envelope{scanner: scanner{in: text, at: at, out: r.wire[:0], notes: notes{drift: r.drift}}, cat: r.cat}
 	e := v.members()
 	if e == nil {
 		e = v.complete(at, r.maxEventBytes)
 	}
-	r.wire = v.out
+	r.wire, r.typ, r.notes = v.out, v.typ, v.notes
 	if e != nil {
 		return nil, 0, e.rooted()
 	}
 	v.event.Data = bytes.Clone(v.out)
 	ev := v.event
 	return &ev, v.at, nil
+}
+
+// settle adds what was noted of the envelope read last to the drift report.
+func (r *envelopes) settle(org event.GUID) {
+	if r.typ != nil {
+		r.notes.settle(r.typ, org)
+	}
 }
 
 // An envelope is one that is being read; its out is the data in wire form.
@@ -147,6 +159,9 @@ func (v *envelope) members() *Error {
 		default:
 			twice[m] = true
 			if e := v.member(m); e != nil {
+				if m != inData {
+					e.Kind = kindNone
+				}
 				return e.under(envelopePaths[m])
 			}
 		}
@@ -202,7 +217,7 @@ func (v *envelope) member(m int) *Error {
 // data checks and writes the payload that begins here.
 func (v *envelope) data() *Error {
 	v.writing, v.from = true, v.at
-	e := v.payload(v.typ, &v.found, 1)
+	e := v.check(v.typ, &v.found)
 	if e == nil {
 		v.flush(v.at)
 	}

@@ -15,6 +15,9 @@ type Error struct {
 	Allowed string
 	// Offset is the place in bytes from the start of the text.
 	Offset int
+	// Kind is the drift that it is, if it is about one value of a field of
+	// the payload.
+	Kind Kind
 	// Unreadable: the text is not JSON (RFC 8259) or not UTF-8. Otherwise
 	// it is, and breaks a rule.
 	Unreadable bool
@@ -44,6 +47,11 @@ func unreadable(at int, found, allowed string) *Error {
 // refused is a broken rule at offset at.
 func refused(at int, found, allowed string) *Error {
 	return &Error{Found: found, Allowed: allowed, Offset: at}
+}
+
+// misfit is a value that does not fit its field.
+func misfit(k Kind, at int, found, allowed string) *Error {
+	return &Error{Found: found, Allowed: allowed, Offset: at, Kind: k}
 }
 
 // pathStep is a member name as a step of a path. Names come from outside and

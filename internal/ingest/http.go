@@ -39,6 +39,14 @@ type Options struct {
 	// [DefaultMaxEventBytes]. An NDJSON line must be shorter than twice
 	// that and 8 KiB.
 	MaxEventBytes int
+	// MaxHeldBytes bounds what all requests under way hold of their bodies; 0
+	// means [DefaultMaxHeldBytes]. One organization may take a quarter.
+	// Requests beyond it wait for two seconds and are then answered 429 or
+	// 503.
+	MaxHeldBytes int64
+	// Drift gets what differs from the catalogue; nil means a report of the
+	// door's own, with Logger.
+	Drift *Drift
 	// Logger gets one line for each request that was refused or had items
 	// refused, never a payload; nil means none.
 	Logger *slog.Logger
@@ -53,7 +61,10 @@ type Stats struct {
 	Unauthorized uint64 // answers 401
 	Forbidden    uint64 // answers 403
 	TooLarge     uint64 // answers 413
+	TooMany      uint64 // answers 429
 	Unavailable  uint64 // answers 503
+
+	Drift []DriftCount // where producers and the catalogue disagree
 }
 
 // HTTP is POST /api/v1/events (contract.md). It is safe for concurrent use
@@ -79,7 +90,9 @@ type Stats struct {
 //   - 408: the body did not come within the server's read timeout.
 //   - 413: an object or array is over the limit.
 //   - 415: Content-Type, charset or Content-Encoding are not read here.
-//   - 503: the store is not available, or the request's context has ended.
+//   - 429: the publisher's other requests hold as much as they may.
+//   - 503: the store is not available, the requests of all publishers hold as
+//     much as they may, or the request's context has ended.
 //     If the store took some items behind next, stored names them: they are
 //     not to be sent again, or all are to have an id.
 type HTTP struct {
@@ -88,10 +101,12 @@ type HTTP struct {
 	store     func(context.Context, []*event.Event) []error
 	maxBody   int64
 	maxEvent  int
+	gate      *gate
+	drift     *Drift
 	log       *slog.Logger
 
-	requests, accepted, rejected                               atomic.Uint64
-	unreadable, unauthorized, forbidden, tooLarge, unavailable atomic.Uint64
+	requests, accepted, rejected                                        atomic.Uint64
+	unreadable, unauthorized, forbidden, tooLarge, tooMany, unavailable atomic.Uint64
 }
 
 // NewHTTP makes the door. authorize says who is publishing; its error means
@@ -101,15 +116,22 @@ type HTTP struct {
 // worth another try, any other is final. Events of one pair reach store in
 // the order of the body.
 func NewHTTP(cat *event.Catalog, authorize func(*http.Request) (Publisher, error), store func(context.Context, []*event.Event) []error, o Options) *HTTP {
-	h := &HTTP{cat: cat, authorize: authorize, store: store, maxBody: o.MaxBodyBytes, maxEvent: o.MaxEventBytes, log: o.Logger}
+	h := &HTTP{cat: cat, authorize: authorize, store: store, maxBody: o.MaxBodyBytes, maxEvent: o.MaxEventBytes, drift: o.Drift, log: o.Logger}
 	if h.maxBody <= 0 {
 		h.maxBody = DefaultMaxBodyBytes
 	}
 	if h.maxEvent <= 0 {
 		h.maxEvent = DefaultMaxEventBytes
 	}
+	if o.MaxHeldBytes <= 0 {
+		o.MaxHeldBytes = DefaultMaxHeldBytes
+	}
+	h.gate = newGate(o.MaxHeldBytes)
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
+	}
+	if h.drift == nil {
+		h.drift = NewDrift(cat, h.log)
 	}
 	return h
 }
@@ -124,7 +146,9 @@ func (h *HTTP) Stats() Stats {
 		Unauthorized: h.unauthorized.Load(),
 		Forbidden:    h.forbidden.Load(),
 		TooLarge:     h.tooLarge.Load(),
+		TooMany:      h.tooMany.Load(),
 		Unavailable:  h.unavailable.Load(),
+		Drift:        h.drift.Counts(),
 	}
 }
 
@@ -151,14 +175,23 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	defer interruptRead(w, r)()
 	t := &intake{
 		h: h, ctx: r.Context(), publisher: publisher,
-		envelopes: envelopes{cat: h.cat, maxEventBytes: h.maxEvent},
+		envelopes: envelopes{cat: h.cat, maxEventBytes: h.maxEvent, drift: h.drift},
 	}
-	t.body(w, r, stream)
+	if leave, err := h.gate.enter(t.ctx, publisher.Org, h.weight(r, stream)); err != nil {
+		t.full(err)
+	} else {
+		defer leave()
+		defer interruptRead(w, r)()
+		t.body(w, r, stream)
+	}
 	h.write(w, r, &t.answer)
 }
+
+// maxLine is the length of the longest line of a stream, in bytes: room for
+// the envelope, and for escapes in data that its wire form does not have.
+func (h *HTTP) maxLine() int { return 2*h.maxEvent + 8<<10 }
 
 // bodyKind looks at the headers: is the body a stream of lines, and can it
 // be read at all? If not, it has answered.

@@ -28,6 +28,7 @@ type intake struct {
 
 	batch   []*event.Event // checked and not yet stored
 	indices []int          // of the items in batch
+	size    int            // bytes of data in batch
 	next    int            // index of the item to be read next
 	answer  answer
 }
@@ -36,7 +37,7 @@ type intake struct {
 // complete. It stores a full batch, and one whose events could, if the store
 // refused them all, fill the list of rejections.
 func (t *intake) ready() bool {
-	if len(t.batch) >= batchSize || len(t.batch)+len(t.answer.Rejected) >= maxRejected {
+	if len(t.batch) >= batchSize || t.size >= batchBytes || len(t.batch)+len(t.answer.Rejected) >= maxRejected {
 		if !t.flush() {
 			return false
 		}
@@ -67,13 +68,18 @@ func (t *intake) take(text []byte, at int, alone bool) (end int, fault *Error) {
 	t.next++
 	switch {
 	case refusal != nil:
+		if refusal.Kind != kindNone {
+			t.envelopes.settle(t.publisher.Org)
+		}
 		t.reject(index, refusal.Path, refusal.Text())
 	case !t.publisher.Any && e.Org != t.publisher.Org:
 		t.answer.foreign++
 		t.reject(index, "$.organizationId", "found an organization that this token may not publish for, wanted the token's own")
 	default:
+		t.envelopes.settle(e.Org)
 		t.batch = append(t.batch, e)
 		t.indices = append(t.indices, index)
+		t.size += len(e.Data)
 	}
 	return end, nil
 }
@@ -111,7 +117,7 @@ func (t *intake) flush() bool {
 		}
 	}
 	clear(t.batch)
-	t.batch, t.indices = t.batch[:0], t.indices[:0]
+	t.batch, t.indices, t.size = t.batch[:0], t.indices[:0], 0
 	if failed < 0 {
 		return true
 	}
@@ -145,6 +151,15 @@ func (t *intake) unavailable(next int) {
 	t.stopAt(next)
 	t.answer.status = http.StatusServiceUnavailable
 	t.answer.Error = "the event store is not available; send the events from next on again after Retry-After seconds"
+}
+
+// full completes the answer to a request that was not let in.
+func (t *intake) full(err error) {
+	status := http.StatusServiceUnavailable
+	if errors.Is(err, errOrgFull) {
+		status = http.StatusTooManyRequests
+	}
+	t.refuse(status, err.Error()+"; send the events again after Retry-After seconds")
 }
 
 // refuse completes the answer with a status and a reason.

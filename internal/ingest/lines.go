@@ -10,7 +10,7 @@ import (
 // lines takes an NDJSON stream. What has come is stored before it waits for
 // more, so that a slow stream's events are not held back.
 func (t *intake) lines(r io.Reader, buffer int) {
-	l := lineReader{r: r, limit: 2*t.h.maxEvent + 8<<10}
+	l := lineReader{r: r, limit: t.h.maxLine()}
 	l.buf = make([]byte, 0, min(buffer, l.limit))
 	for {
 		line, ok := l.next()

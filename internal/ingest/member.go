@@ -3,7 +3,6 @@ package ingest
 import (
 	"bytes"
 	"strconv"
-	"time"
 	"unicode"
 
 	"rte/internal/event"
@@ -81,19 +80,15 @@ func (v *envelope) id() *Error {
 }
 
 func (v *envelope) time() *Error {
-	const wanted = "a time with Z or an offset (RFC 3339), like 2026-11-22T08:00:00Z"
+	const wanted = "a time in quotes, like 2026-11-22T08:00:00Z, with at most 9 digits after the seconds"
 	start := v.at
 	text, e := v.string(wanted)
 	if e != nil {
 		return e
 	}
-	var t time.Time
-	if err := t.UnmarshalText(text); err != nil {
+	t, ok := event.ParseDateTime(text)
+	if !ok {
 		return refused(start, "a string that is not such a time", wanted)
-	}
-	// An offset may carry it out of the years that can be written.
-	if t = t.UTC(); t.Year() < 0 || t.Year() > 9999 {
-		return refused(start, "a time outside the years 0 to 9999 in UTC", wanted)
 	}
 	v.event.Time = t
 	return nil

@@ -1,12 +1,18 @@
 package ingest
 
-import "bytes"
+import (
+	"bytes"
+
+	"rte/internal/event"
+)
 
 // Nesting of arrays and objects.
 const (
-	maxDepth     = 64     // in an item: deeper ones are refused
+	maxDepth     = 61     // in an item: deeper ones are refused. Clients stop at 64, and a push puts three around data
 	maxTextDepth = 10_000 // in a text that is only read over: deeper ones are not readable
 )
+
+const depthText = "at most 61 levels of objects and arrays"
 
 // A scanner walks over one JSON text by the grammar of RFC 8259 and writes
 // what it walked over in wire form. Its methods expect at to stand on the
@@ -27,6 +33,11 @@ type scanner struct {
 	writing bool
 	from    int
 	out     []byte
+
+	// Of the payload that is read:
+	typ    *event.Type // its event
+	inside string      // wire name of the list that is read, or ""
+	notes  notes       // what about it differs from the catalogue
 }
 
 // peek is the next byte, or 0 at the end: no JSON token starts with it.
@@ -142,9 +153,9 @@ func (s *scanner) array(depth int) *Error {
 func (s *scanner) tooDeep(depth int) *Error {
 	switch {
 	case !s.lax && depth > maxDepth:
-		return refused(s.at, "deeper nesting", "at most 64 levels of objects and arrays")
+		return refused(s.at, "deeper nesting", depthText)
 	case depth > maxTextDepth:
-		return unreadable(s.at, "deeper nesting", "at most 64 levels of objects and arrays")
+		return unreadable(s.at, "deeper nesting", depthText)
 	}
 	return nil
 }

@@ -71,6 +71,25 @@ func TestBatches(t *testing.T) {
 	}
 }
 
+// Large events end a batch early.
+func TestBatchesOfLargeEvents(t *testing.T) {
+	t.Parallel()
+	var lines strings.Builder
+	for range 100 {
+		lines.WriteString(envelope(orgA, queue1, "QueueStatus", `{"x":"`+strings.Repeat("x", 60_000)+`"}`, "") + "\n")
+	}
+	store := &recorder{}
+	_, got := post(t, door(t, store), strings.NewReader(lines.String()), ndjson...)
+	if *got.Accepted != 100 {
+		t.Fatalf("got %s", got)
+	}
+	for _, b := range store.batches {
+		if len(b) > 18 { // 1 MiB
+			t.Errorf("a batch of %d events of 60 kB", len(b))
+		}
+	}
+}
+
 // What has come of a slow stream is stored before more is waited for.
 
 func TestSlowStream(t *testing.T) {

@@ -10,7 +10,7 @@ func (s *scanner) stringField(f *event.Field) *Error {
 		return e
 	}
 	if f.Values != nil && f.Values.Closed && !f.Values.Has(string(text)) {
-		return refused(start, "another string", allowed(f))
+		return misfit(KindEnum, start, "another string", allowed(f))
 	}
 	return nil
 }
@@ -39,7 +39,7 @@ func (s *scanner) guidField(f *event.Field) (event.GUID, *Error) {
 	}
 	g, ok := parseGUID(text)
 	if !ok {
-		return event.GUID{}, refused(start, "a string that is not a Guid", allowed(f))
+		return event.GUID{}, misfit(KindFormat, start, "a string that is not a Guid", allowed(f))
 	}
 	return g, nil
 }
@@ -75,11 +75,11 @@ func (s *scanner) wholeField(f *event.Field, bits int) *Error {
 	case e != nil:
 		return e
 	case !whole:
-		return refused(start, "a number with a fraction or an exponent", allowed(f))
+		return misfit(KindRange, start, "a number with a fraction or an exponent", allowed(f))
 	case !fits(text, bits):
-		return refused(start, "a number out of range", allowed(f))
+		return misfit(KindRange, start, "a number out of range", allowed(f))
 	case f.Values != nil && f.Values.Closed && !f.Values.Has(string(text)):
-		return refused(start, "another number", allowed(f))
+		return misfit(KindEnum, start, "another number", allowed(f))
 	}
 	return nil
 }
@@ -109,8 +109,8 @@ func (s *scanner) dateField(f *event.Field) *Error {
 	if e != nil {
 		return e
 	}
-	if !isDateTime(text) {
-		return refused(start, "a string that is not such a date", allowed(f))
+	if _, ok := event.ParseDateTime(text); !ok {
+		return misfit(KindFormat, start, "a string that is not such a date", allowed(f))
 	}
 	return nil
 }

@@ -24,6 +24,8 @@ type Config struct {
 
 	Keys `embed:""`
 
+	CatalogOverlay string `type:"path" placeholder:"FILE" help:"Overlay of the catalogue: further events and fields, and how strictly each event is checked (JSON; see docs/operations.md)."`
+
 	AllowedOrigins []string `placeholder:"ORIGIN" help:"Origins whose pages may connect, such as https://desk.example.com (default: any; bearer tokens carry no cookie risk)."`
 
 	Retention      time.Duration `default:"15m" help:"How long events are kept; the newest of each state event is kept for ever."`

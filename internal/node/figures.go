@@ -17,7 +17,7 @@ var closeReasons = [...]hub.CloseReason{
 func (n *Node) figures(add func(ops.Figure)) {
 	one := func(name, help string, v float64) { add(ops.Figure{Name: name, Help: help, Value: v}) }
 	labelled := func(name, help, label, text string, v float64) {
-		add(ops.Figure{Name: name, Help: help, Label: label, Text: text, Value: v})
+		add(ops.Figure{Name: name, Help: help, Labels: []ops.Label{{Name: label, Value: text}}, Value: v})
 	}
 
 	h := n.hub.Stats()
@@ -54,6 +54,22 @@ func (n *Node) figures(add func(ops.Figure)) {
 	one("publish_requests_total", "Requests to the publish API.", float64(i.Requests))
 	one("published_events_total", "Events accepted and stored by the publish API.", float64(i.Accepted))
 	one("rejected_events_total", "Events refused by the publish API.", float64(i.Rejected))
+	for _, refused := range []struct {
+		why string
+		n   uint64
+	}{
+		{"unreadable", i.Unreadable}, {"unauthorized", i.Unauthorized}, {"forbidden", i.Forbidden},
+		{"toolarge", i.TooLarge}, {"toomany", i.TooMany}, {"unavailable", i.Unavailable},
+	} {
+		labelled("publish_refused_total", "Publish requests that were not answered 200, by reason.", "reason", refused.why, float64(refused.n))
+	}
+
+	for _, d := range i.Drift {
+		add(ops.Figure{
+			Name: "drift_total", Help: "Values of payloads that are not as the catalogue says, by event and kind.",
+			Labels: []ops.Label{{Name: "event", Value: d.Event}, {Name: "kind", Value: d.Kind.String()}}, Value: float64(d.Count),
+		})
+	}
 
 	b := n.bus.Stats()
 	one("stored_events_total", "Events that went into the store.", float64(b.Stored))

@@ -151,8 +151,12 @@ type push struct {
 	Cursor, Time string
 }
 
-func (w *world) visit(token string) *visitor {
+func (w *world) visit(token string) *visitor { return w.visitWith(token, client.Options{}) }
+
+// visitWith is visit with more than the token.
+func (w *world) visitWith(token string, o client.Options) *visitor {
 	w.t.Helper()
+	o.Token = tokenOf(token)
 	v := &visitor{t: w.t, pushes: make(chan push, 10_000)}
 	on := map[string]func([]signalr.Value){"MessageReceived": func(args []signalr.Value) {
 		var p push
@@ -164,7 +168,7 @@ func (w *world) visit(token string) *visitor {
 	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
 	defer cancel()
 	var err error
-	v.Client, err = client.Dial(ctx, w.HubURL(), on, client.Options{Token: func(context.Context) (string, error) { return token, nil }})
+	v.Client, err = client.Dial(ctx, w.HubURL(), on, o)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -65,7 +65,11 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: log, verifier: v, cat: event.NewCatalog(), cert: cert}
+	cat, err := ReadCatalog(cfg.CatalogOverlay)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: cfg, log: log, verifier: v, cat: cat, cert: cert}
 	n.state.Store("starting")
 	return n, nil
 }
@@ -161,25 +165,6 @@ func deliveryBuckets() []float64 {
 	return b
 }
 
-func (n *Node) serve() {
-	n.admin.serve(n.ops, nil, n.log)
-	events := limitRead(n.ingest)
-	mux := http.NewServeMux()
-	base := n.cfg.BasePath
-	if n.publish == nil {
-		mux.Handle(base+"/api/v1/events", events)
-	} else {
-		doors := http.NewServeMux()
-		doors.Handle(base+"/api/v1/events", events)
-		n.publish.serve(doors, n.cert, n.log)
-	}
-	mux.Handle("GET "+base+"/wallboard/", http.StripPrefix(base, ops.Pages()))
-	if n.cfg.DevTokens {
-		mux.HandleFunc("GET "+base+"/token/{user}/rte/", n.devToken)
-	}
-	n.public.serve(transport.Mount(base+hubPath, n.transport, mux), n.cert, n.log)
-}
-
 // Stop drains the node: no new connections, every client told to reconnect
 // elsewhere over Config.Drain, queues flushed, the store closed. When ctx ends
 // first, what is left is cut. It may be called more than once.
@@ -226,6 +211,15 @@ func (n *Node) abandon() {
 // URL is the public listener's address with the base path, as
 // http://host:port or https://host:port.
 func (n *Node) URL() string { return n.public.url() + n.cfg.BasePath }
+
+// PublishURL is the address of the publish API with the base path; the same as
+// URL unless Config.PublishListen sets it apart.
+func (n *Node) PublishURL() string {
+	if n.publish == nil {
+		return n.URL()
+	}
+	return n.publish.url() + n.cfg.BasePath
+}
 
 // HubURL is where clients connect.
 func (n *Node) HubURL() string { return n.URL() + hubPath }

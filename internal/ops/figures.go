@@ -10,12 +10,14 @@ const prefix = "rte_"
 
 // A Figure is one number with its name and, for some, a label.
 type Figure struct {
-	Name  string // without the prefix; "_total" at the end makes it a counter
-	Help  string
-	Label string // the label's name, or ""
-	Text  string // the label's value
-	Value float64
+	Name   string // without the prefix; "_total" at the end makes it a counter
+	Help   string
+	Labels []Label // the same names, in the same order, for all figures of one name
+	Value  float64
 }
+
+// A Label tells figures of one name apart.
+type Label struct{ Name, Value string }
 
 // newRegistry makes the set of metrics: the process's own and the node's.
 func newRegistry(figures func(add func(Figure))) *prometheus.Registry {
@@ -44,8 +46,8 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 			kind = prometheus.CounterValue
 		}
 		var labels, texts []string
-		if f.Label != "" {
-			labels, texts = []string{f.Label}, []string{f.Text}
+		for _, l := range f.Labels {
+			labels, texts = append(labels, l.Name), append(texts, l.Value)
 		}
 		ch <- prometheus.MustNewConstMetric(prometheus.NewDesc(prefix+f.Name, f.Help, labels, nil), kind, f.Value, texts...)
 	})

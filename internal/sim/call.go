@@ -57,7 +57,7 @@ func (c *Centre) someoneIdle() *agent {
 	idle := 0
 	var found *agent
 	for _, a := range c.agents {
-		if a.call != nil || a.wrapUp != 0 || a.availability != available {
+		if a.call != nil || a.wrapUp != 0 || a.availability != event.AvailabilityAvailable {
 			continue
 		}
 		// Each of the n seen so far stays with a chance of 1 in n.
@@ -128,7 +128,7 @@ func (c *Centre) release(k *call) {
 
 // endQueueCall ends a call that has arrived in a queue.
 func (c *Centre) endQueueCall(k *call, reason string) {
-	c.emit("QueueCallInDisconnected", k.queue.id, queueCallDisconnected{k.queueMembers(), reason, ""})
+	c.emit(k.queue.id, k.ended(reason))
 	k.queue.calls = slices.DeleteFunc(k.queue.calls, func(o *call) bool { return o == k })
 	c.stir(k.queue)
 	if k.agent != nil {
@@ -156,32 +156,7 @@ func (c *Centre) talk() time.Duration { return c.about(12*time.Second, time.Minu
 // side draws who hangs up, seen from the platform.
 func (c *Centre) side() string {
 	if c.chance(0.65) {
-		return "remote"
+		return event.DisconnectReasonRemote
 	}
-	return "local"
-}
-
-// members and the functions below build the payloads of the call's events.
-func (k *call) members() callMembers {
-	return callMembers{k.caller, k.id, k.leg, k.c.org, k.target}
-}
-
-func (k *call) queueMembers() queueMembers {
-	return queueMembers{k.members(), k.queue.id, k.queue.name}
-}
-
-func (k *call) entered() queueCallEntered {
-	return queueCallEntered{k.queueMembers(), k.queue.number}
-}
-
-func (k *call) allocated() queueCallAllocated {
-	return queueCallAllocated{k.entered(), "", k.agent.id, k.agent.name}
-}
-
-func (k *call) user() userCallMembers {
-	return userCallMembers{k.members(), k.agent.id, k.agent.name}
-}
-
-func (k *call) userEntered() userCallInComing {
-	return userCallInComing{k.members(), k.agent.id, k.agent.name}
+	return event.DisconnectReasonLocal
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,7 +59,34 @@ func read(t *testing.T, e sim.Envelope) envelope {
 	if err != nil || !strings.HasSuffix(got.Time, "Z") || at.Nanosecond()%int(time.Millisecond) != 0 {
 		t.Fatalf("time %q: want UTC with Z and milliseconds (%v)", got.Time, err)
 	}
-	return envelope{got.OrganizationID, got.EntityID, got.EventName, got.ID, at, got.Data}
+	typ, ok := catalog().Lookup(got.EventName)
+	if !ok {
+		t.Fatalf("event %q is not in the catalogue", got.EventName)
+	}
+	return envelope{got.OrganizationID, got.EntityID, got.EventName, got.ID, at, asOnPage(t, typ, got.Data)}
+}
+
+// catalog reads the catalogue once for all tests.
+var catalog = sync.OnceValue(event.NewCatalog)
+
+// asOnPage renames wire members as the page spells them, which is how the
+// rules of these tests name them.
+func asOnPage(t *testing.T, typ *event.Type, data map[string]any) map[string]any {
+	t.Helper()
+	out := make(map[string]any, len(data))
+	for name, v := range data {
+		f, ok := typ.Field(name)
+		if !ok || f.WireName != name {
+			t.Fatalf("%s: no member %s on the wire", typ.Name, name)
+		}
+		if items, isList := v.([]any); isList {
+			for i, item := range items {
+				items[i] = asOnPage(t, f.Helper, item.(map[string]any))
+			}
+		}
+		out[f.Name] = v
+	}
+	return out
 }
 
 // TestLife lives some hours of differently sized centres and holds every

@@ -31,31 +31,22 @@ type agent struct {
 	idleSince time.Duration
 	due       bool // wants a change as soon as nothing is in hand
 
-	touched bool       // in Centre.touched
-	sent    userStatus // as last announced
+	touched bool             // in Centre.touched
+	sent    event.UserStatus // as last announced
 }
 
 // noEnd marks a state without an end.
 const noEnd time.Duration = math.MaxInt64
 
-// available is the first of the four availability codes, the only one in
-// which the allocator offers calls.
-const (
-	available    = "Available"
-	busy         = "Busy"
-	doNotDisturb = "DoNotDisturb"
-	offWork      = "OffWork"
-)
-
 // free tells whether the allocator may offer a call now: CanBeAllocatedTo
 // (domain report, 5.1).
 func (a *agent) free() bool {
-	return a.serving && a.availability == available && a.lines() > 0 && a.call == nil && a.wrapUp == 0
+	return a.serving && a.availability == event.AvailabilityAvailable && a.lines() > 0 && a.call == nil && a.wrapUp == 0
 }
 
 // lines is ServiceTerminals: who is off work has logged the telephones out.
 func (a *agent) lines() int {
-	if a.availability == offWork {
+	if a.availability == event.AvailabilityOffWork {
 		return 0
 	}
 	return a.terminals
@@ -65,8 +56,8 @@ func (a *agent) lines() int {
 type seat struct {
 	agent    *agent
 	queue    *queue
-	active   bool // switched on in this queue
-	priority int  // 1 is asked first
+	active   bool  // switched on in this queue
+	priority int32 // 1 is asked first
 }
 
 // A queue is a service queue.
@@ -78,39 +69,32 @@ type queue struct {
 	seats  []*seat
 	share  float64 // of the calls, relative to the other queues
 	phase  float64 // of its busy and quiet times, radians
-	open   int     // OpenStatus while anybody is checked in
+	open   int32   // OpenStatus while anybody is checked in
 
 	calls []*call // arrived and not ended, oldest first
 
 	stirred bool          // in Centre.stirred
 	planned bool          // a task will look at the counters
 	sentAt  time.Duration // of the last QueueStatus
-	sent    queueStatus
+	sent    event.QueueStatus
 }
-
-// The values of OpenStatus that the centre shows (the catalogue has them all).
-const (
-	noActiveHandler = 1
-	open            = 5
-	openUncertain   = 6 // a script on one of the queue's routes may decide otherwise
-)
 
 // hire makes the agents and queues and seats the ones at the others.
 func (c *Centre) hire(agents, queues int) {
 	for i := range queues {
 		q := &queue{
 			id: c.guid("queue", uint64(i)), name: queueName(i), number: queueNumber(i),
-			share: 1 / (1 + 0.35*float64(i)), phase: c.rand.Float64() * 2 * math.Pi, open: open,
+			share: 1 / (1 + 0.35*float64(i)), phase: c.rand.Float64() * 2 * math.Pi, open: event.OpenStatusOpen,
 		}
 		if i%5 == 3 {
-			q.open = openUncertain
+			q.open = event.OpenStatusOpenUncertain // a script on one of its routes may decide otherwise
 		}
 		c.queues = append(c.queues, q)
 	}
 	for i := range agents {
 		a := &agent{
 			id: c.guid("user", uint64(i)), name: c.userName(i), number: agentNumber(i),
-			availability: available, source: "Schedule", until: noEnd,
+			availability: event.AvailabilityAvailable, source: "Schedule", until: noEnd,
 			serving: true, terminals: 1 + c.rand.IntN(2),
 		}
 		c.agents = append(c.agents, a)
@@ -135,7 +119,7 @@ func (c *Centre) seat(a *agent, q *queue) {
 			return
 		}
 	}
-	s := &seat{agent: a, queue: q, active: true, priority: min(len(a.seats)+1, 3)}
+	s := &seat{agent: a, queue: q, active: true, priority: int32(min(len(a.seats)+1, 3))}
 	a.seats = append(a.seats, s)
 	q.seats = append(q.seats, s)
 }
@@ -171,7 +155,7 @@ func (c *Centre) byShare(weight func(*queue) float64) *queue {
 func (s *seat) canSpare() bool {
 	rest := 0
 	for _, o := range s.queue.seats {
-		if o != s && o.active && o.agent.serving && o.agent.availability == available {
+		if o != s && o.active && o.agent.serving && o.agent.availability == event.AvailabilityAvailable {
 			rest++
 		}
 	}

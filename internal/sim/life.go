@@ -1,6 +1,10 @@
 package sim
 
-import "time"
+import (
+	"time"
+
+	"rte/internal/event"
+)
 
 // An away is one way of not being there.
 type away struct {
@@ -13,15 +17,15 @@ type away struct {
 
 func aways() []away {
 	return []away{
-		{busy, "Team meeting", 16, 4 * time.Minute, 12 * time.Minute, false},
-		{busy, "Training", 8, 6 * time.Minute, 20 * time.Minute, false},
-		{busy, "", 12, 2 * time.Minute, 8 * time.Minute, true},
-		{doNotDisturb, "Writing a quote", 12, 3 * time.Minute, 10 * time.Minute, false},
-		{doNotDisturb, "Customer visit", 8, 5 * time.Minute, 15 * time.Minute, false},
-		{doNotDisturb, "", 8, 2 * time.Minute, 6 * time.Minute, true},
-		{offWork, "Lunch", 20, 10 * time.Minute, 25 * time.Minute, false},
-		{offWork, "Coffee", 12, 3 * time.Minute, 8 * time.Minute, false},
-		{offWork, "Gone for today", 4, 15 * time.Minute, 30 * time.Minute, true},
+		{event.AvailabilityBusy, "Team meeting", 16, 4 * time.Minute, 12 * time.Minute, false},
+		{event.AvailabilityBusy, "Training", 8, 6 * time.Minute, 20 * time.Minute, false},
+		{event.AvailabilityBusy, "", 12, 2 * time.Minute, 8 * time.Minute, true},
+		{event.AvailabilityDoNotDisturb, "Writing a quote", 12, 3 * time.Minute, 10 * time.Minute, false},
+		{event.AvailabilityDoNotDisturb, "Customer visit", 8, 5 * time.Minute, 15 * time.Minute, false},
+		{event.AvailabilityDoNotDisturb, "", 8, 2 * time.Minute, 6 * time.Minute, true},
+		{event.AvailabilityOffWork, "Lunch", 20, 10 * time.Minute, 25 * time.Minute, false},
+		{event.AvailabilityOffWork, "Coffee", 12, 3 * time.Minute, 8 * time.Minute, false},
+		{event.AvailabilityOffWork, "Gone for today", 4, 15 * time.Minute, 30 * time.Minute, true},
 	}
 }
 
@@ -92,7 +96,7 @@ func (c *Centre) leave(a *agent) {
 		if early || w.openEnded && c.chance(0.5) {
 			a.source = "User"
 		}
-		a.availability, a.note, a.from, a.until = available, "", c.now, noEnd
+		a.availability, a.note, a.from, a.until = event.AvailabilityAvailable, "", c.now, noEnd
 		a.idleSince = c.now
 		c.sendAvailability(a)
 		c.touch(a)

@@ -1,174 +1,91 @@
 package sim
 
-import (
-	"encoding/json"
-	"time"
+import "rte/internal/event"
 
-	"rte/internal/event"
-)
+// The payloads of a call's events, in the types that are made of the
+// catalogue. Events that carry the same have types of the same members, so
+// one converts to the other.
 
-// The payloads, member for member as the catalogue spells them; a test holds
-// them against it.
-
-// openEnd is the end of a state without one: .NET's DateTime.MaxValue, which
-// never carries a zone (domain report, 2.3).
-const openEnd = "9999-12-31T23:59:59.9999999"
-
-// dateTime spells a date as the payloads carry it: UTC with Z.
-func dateTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
-
-// A nullDate is a date of dateTime's form; the empty one is null on the wire.
-// Unlike a pointer it leaves its struct comparable by value.
-type nullDate string
-
-func (d nullDate) MarshalJSON() ([]byte, error) {
-	if d == "" {
-		return []byte("null"), nil
+// entered is QueueCallInComing, and as another type QueueCallInArrived.
+func (k *call) entered() event.QueueCallInComing {
+	return event.QueueCallInComing{
+		CallerNumber: k.caller, CallID: k.id, LegID: k.leg, OrganizationID: k.c.org, QueueID: k.queue.id,
+		QueueName: k.queue.name, QueueNumber: k.queue.number, TargetNumber: k.target,
 	}
-	return json.Marshal(string(d))
 }
 
-type userAvailability struct {
-	Availability   string
-	EndTime        string
-	EventSource    string
-	Note           string
-	OrganizationID event.GUID `json:"OrganizationId"`
-	ProfileID      event.GUID `json:"ProfileId"`
-	StartTime      string
-	UserID         event.GUID `json:"UserId"`
-	UserName       string
+func (k *call) allocated() event.QueueCallInUserAllocated {
+	return event.QueueCallInUserAllocated{
+		CallerNumber: k.caller, CallID: k.id, LegID: k.leg, OrganizationID: k.c.org, QueueID: k.queue.id,
+		QueueName: k.queue.name, QueueNumber: k.queue.number, TargetNumber: k.target, UserID: k.agent.id, UserName: k.agent.name,
+	}
 }
 
-type userStatus struct {
-	ActiveQueues     int
-	Available        bool
-	CanBeAllocatedTo bool
-	OrganizationID   event.GUID `json:"OrganizationId"`
-	ParkedCalls      int
-	Schedule         bool
-	ServiceTerminals int
-	Serving          bool
-	ServingCallback  bool
-	Talking          bool
-	UserID           event.GUID `json:"UserId"`
-	WrapUpEnd        nullDate
+func (k *call) cancelled() event.QueueCallInUserCancelled {
+	return event.QueueCallInUserCancelled{
+		CallerNumber: k.caller, CallID: k.id, LegID: k.leg, OrganizationID: k.c.org, QueueID: k.queue.id,
+		QueueName: k.queue.name, QueueNumber: k.queue.number, Reason: event.QueueCancelReasonLocal, TargetNumber: k.target,
+		UserID: k.agent.id, UserName: k.agent.name,
+	}
 }
 
-type queueAttachedUsers struct {
-	AttachedUsers  []attachedUser
-	OrganizationID event.GUID `json:"OrganizationId"`
-	QueueID        event.GUID `json:"QueueId"`
+func (k *call) connected() event.QueueCallInUserConnected {
+	return event.QueueCallInUserConnected{
+		CallerNumber: k.caller, CallID: k.id, LegID: k.leg, OrganizationID: k.c.org, QueueID: k.queue.id,
+		QueueName: k.queue.name, QueueNumber: k.queue.number, TargetNumber: k.target, UserID: k.agent.id, UserName: k.agent.name,
+		UserNumber: k.agent.number,
+	}
 }
 
-type attachedUser struct {
-	Active   bool
-	Priority int
-	UserID   event.GUID `json:"UserId"`
+func (k *call) ended(reason string) event.QueueCallInDisconnected {
+	return event.QueueCallInDisconnected{
+		CallerNumber: k.caller, CallID: k.id, LegID: k.leg, OrganizationID: k.c.org, QueueID: k.queue.id,
+		QueueName: k.queue.name, Reason: reason, TargetNumber: k.target,
+	}
 }
 
-type queueStatus struct {
-	MaxWaitTime                int64 // seconds
-	NbrOfAgentsCheckedInQueue  int
-	NbrOfAgentsImmediatelyFree int
-	NbrOfAgentsLongTermAway    int
-	NbrOfAgentsOnWrapUp        int
-	NbrOfAgentsShortTermAway   int
-	NbrOfAllocated             int
-	NbrOfConnected             int
-	NbrOfNotServedRequesters   int
-	NbrOfProviders             int
-	NbrOfQueuingRequesters     int
-	NbrOfRequesters            int
-	NbrOfServingAgentsEstimate int
-	OpenStatus                 int
-	OrganizationID             event.GUID `json:"OrganizationId"`
-	QueueID                    event.GUID `json:"QueueId"`
-	QueueName                  string
+// userEntered spells the login name's member otherwise than the events after
+// it (I06 of the catalogue's irregularities).
+func (k *call) userEntered() event.UserCallInComing {
+	return event.UserCallInComing{
+		CallerNumber: k.caller, CallID: k.id, LegID: k.leg, OrganizationID: k.c.org, TargetNumber: k.target,
+		UserID: k.agent.id, Username: k.agent.name,
+	}
 }
 
-// callMembers are in every call event.
-type callMembers struct {
-	CallerNumber   string
-	CallID         event.GUID `json:"CallId"`
-	LegID          string     `json:"LegId"`
-	OrganizationID event.GUID `json:"OrganizationId"`
-	TargetNumber   string
-}
-
-// queueMembers are in every QueueCallIn event.
-type queueMembers struct {
-	callMembers
-	QueueID   event.GUID `json:"QueueId"`
-	QueueName string
-}
-
-// queueCallEntered is QueueCallInComing and QueueCallInArrived.
-type queueCallEntered struct {
-	queueMembers
-	QueueNumber string
-}
-
-type queueCallAllocated struct {
-	queueCallEntered
-	DetailedReason string
-	UserID         event.GUID `json:"UserId"`
-	UserName       string
-}
-
-type queueCallCancelled struct {
-	queueCallAllocated
-	Reason string
-}
-
-type queueCallConnected struct {
-	queueCallEntered
-	UserID     event.GUID `json:"UserId"`
-	UserName   string
-	UserNumber string
-}
-
-type queueCallDisconnected struct {
-	queueMembers
-	Reason     string
-	TechReason string
-}
-
-// userCallMembers is UserCallInArrived, UserCallOutGoing and
+// user is UserCallInArrived, and as other types UserCallOutGoing and
 // UserCallOutConnected.
-type userCallMembers struct {
-	callMembers
-	UserID   event.GUID `json:"UserId"`
-	UserName string
+func (k *call) user() event.UserCallInArrived {
+	return event.UserCallInArrived{
+		CallerNumber: k.caller, CallID: k.id, LegID: k.leg, OrganizationID: k.c.org, TargetNumber: k.target,
+		UserID: k.agent.id, UserName: k.agent.name,
+	}
 }
 
-// userCallInComing spells the login name's member the other way (I06 of the
-// catalogue's irregularities).
-type userCallInComing struct {
-	callMembers
-	UserID   event.GUID `json:"UserId"`
-	Username string
+func (k *call) userAllocated() event.UserCallInUserAllocated {
+	return event.UserCallInUserAllocated{
+		CallerNumber: k.caller, CallID: k.id, LegID: k.leg, OrganizationID: k.c.org, TargetNumber: k.target,
+		UserID: k.agent.id, UserName: k.agent.name, UserNumber: k.agent.number,
+	}
 }
 
-type userCallAllocated struct {
-	userCallMembers
-	DetailedReason string
-	UserNumber     string
+func (k *call) userConnected() event.UserCallInUserConnected {
+	return event.UserCallInUserConnected{
+		CallerNumber: k.caller, CallID: k.id, LegID: k.leg, OrganizationID: k.c.org, TargetNumber: k.target,
+		UserID: k.agent.id, UserName: k.agent.name, UserNumber: k.agent.number,
+	}
 }
 
-type userCallConnected struct {
-	userCallMembers
-	UserNumber string
+func (k *call) userEnded(reason string) event.UserCallInDisconnected {
+	return event.UserCallInDisconnected{
+		CallerNumber: k.caller, CallID: k.id, LegID: k.leg, OrganizationID: k.c.org, Reason: reason, TargetNumber: k.target,
+		UserID: k.agent.id, Username: k.agent.name,
+	}
 }
 
-type userCallInDisconnected struct {
-	userCallInComing
-	Reason     string
-	TechReason string
-}
-
-type userCallOutDisconnected struct {
-	userCallMembers
-	Reason     string
-	TechReason string
+func (k *call) dialEnded(reason string) event.UserCallOutDisconnected {
+	return event.UserCallOutDisconnected{
+		CallerNumber: k.caller, CallID: k.id, LegID: k.leg, OrganizationID: k.c.org, Reason: reason, TargetNumber: k.target,
+		UserID: k.agent.id, UserName: k.agent.name,
+	}
 }

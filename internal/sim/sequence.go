@@ -1,6 +1,10 @@
 package sim
 
-import "time"
+import (
+	"time"
+
+	"rte/internal/event"
+)
 
 // A sequence is one of the numbered life cycles of a call (domain report,
 // 4.1), written as the steps it takes. A further one is a further row, at
@@ -106,7 +110,7 @@ func (c *Centre) advance(k *call) {
 // The steps of calls to a queue.
 
 func enter(c *Centre, k *call) time.Duration {
-	c.emit("QueueCallInComing", k.queue.id, k.entered())
+	c.emit(k.queue.id, k.entered())
 	return c.between(time.Second, 4*time.Second)
 }
 
@@ -114,7 +118,7 @@ func arrive(c *Centre, k *call) time.Duration {
 	k.arrived = c.now
 	k.queue.calls = append(k.queue.calls, k)
 	c.stir(k.queue)
-	c.emit("QueueCallInArrived", k.queue.id, k.entered())
+	c.emit(k.queue.id, event.QueueCallInArrived(k.entered()))
 	return 0
 }
 
@@ -139,13 +143,13 @@ func linger(c *Centre, _ *call) time.Duration {
 }
 
 func giveUp(c *Centre, k *call) time.Duration {
-	c.endQueueCall(k, "remote")
+	c.endQueueCall(k, event.DisconnectReasonRemote)
 	return 0
 }
 
 // ring rings at an agent who will answer.
 func ring(c *Centre, k *call) time.Duration {
-	c.emit("QueueCallInUserAllocated", k.queue.id, k.allocated())
+	c.emit(k.queue.id, k.allocated())
 	return c.between(2*time.Second, 9*time.Second)
 }
 
@@ -157,7 +161,7 @@ func ringOut(c *Centre, k *call) time.Duration {
 
 // cancel takes the call away from the agent it rang at.
 func cancel(c *Centre, k *call) time.Duration {
-	c.emit("QueueCallInUserCancelled", k.queue.id, queueCallCancelled{k.allocated(), "local"})
+	c.emit(k.queue.id, k.cancelled())
 	k.passed = append(k.passed, k.agent)
 	c.release(k)
 	k.stage = queued
@@ -167,8 +171,7 @@ func cancel(c *Centre, k *call) time.Duration {
 func connect(c *Centre, k *call) time.Duration {
 	k.stage, k.agent.talking = connected, true
 	c.touch(k.agent)
-	c.emit("QueueCallInUserConnected", k.queue.id,
-		queueCallConnected{k.entered(), k.agent.id, k.agent.name, k.agent.number})
+	c.emit(k.queue.id, k.connected())
 	return c.talk()
 }
 
@@ -184,29 +187,29 @@ func hangUp(c *Centre, k *call) time.Duration {
 
 func userEnter(c *Centre, k *call) time.Duration {
 	c.touch(k.agent)
-	c.emit("UserCallInComing", k.agent.id, k.userEntered())
+	c.emit(k.agent.id, k.userEntered())
 	return 0
 }
 
 func userArrive(c *Centre, k *call) time.Duration {
-	c.emit("UserCallInArrived", k.agent.id, k.user())
+	c.emit(k.agent.id, k.user())
 	return 0
 }
 
 func userRing(c *Centre, k *call) time.Duration {
-	c.emit("UserCallInUserAllocated", k.agent.id, userCallAllocated{k.user(), "", k.agent.number})
+	c.emit(k.agent.id, k.userAllocated())
 	return c.between(2*time.Second, 9*time.Second)
 }
 
 func userConnect(c *Centre, k *call) time.Duration {
 	k.agent.talking = true
 	c.touch(k.agent)
-	c.emit("UserCallInUserConnected", k.agent.id, userCallConnected{k.user(), k.agent.number})
+	c.emit(k.agent.id, k.userConnected())
 	return c.talk()
 }
 
 func userHangUp(c *Centre, k *call) time.Duration {
-	c.emit("UserCallInDisconnected", k.agent.id, userCallInDisconnected{k.userEntered(), c.side(), ""})
+	c.emit(k.agent.id, k.userEnded(c.side()))
 	c.release(k)
 	return 0
 }
@@ -215,19 +218,19 @@ func userHangUp(c *Centre, k *call) time.Duration {
 
 func dial(c *Centre, k *call) time.Duration {
 	c.touch(k.agent)
-	c.emit("UserCallOutGoing", k.agent.id, k.user())
+	c.emit(k.agent.id, event.UserCallOutGoing(k.user()))
 	return c.between(3*time.Second, 12*time.Second)
 }
 
 func dialConnect(c *Centre, k *call) time.Duration {
 	k.agent.talking = true
 	c.touch(k.agent)
-	c.emit("UserCallOutConnected", k.agent.id, k.user())
+	c.emit(k.agent.id, event.UserCallOutConnected(k.user()))
 	return c.talk()
 }
 
 func dialHangUp(c *Centre, k *call) time.Duration {
-	c.emit("UserCallOutDisconnected", k.agent.id, userCallOutDisconnected{k.user(), c.side(), ""})
+	c.emit(k.agent.id, k.dialEnded(c.side()))
 	c.release(k)
 	return 0
 }

@@ -45,12 +45,12 @@ type Options struct {
 // An Envelope is one event as the publish door takes it (design contract,
 // publish envelope): it marshals to that JSON.
 type Envelope struct {
-	OrganizationID event.GUID `json:"organizationId"`
-	EntityID       event.GUID `json:"entityId"`
-	EventName      string     `json:"eventName"` // the catalogue's spelling
-	ID             string     `json:"id"`        // unique over runs; the same when published again
-	Time           time.Time  `json:"time"`      // UTC, milliseconds
-	Data           any        `json:"data"`      // marshals to an object with the catalogue's member names
+	OrganizationID event.GUID    `json:"organizationId"`
+	EntityID       event.GUID    `json:"entityId"`
+	EventName      string        `json:"eventName"` // the catalogue's spelling
+	ID             string        `json:"id"`        // unique over runs; the same when published again
+	Time           time.Time     `json:"time"`      // UTC, milliseconds
+	Data           event.Payload `json:"data"`
 }
 
 // An Entity is an agent or a queue: what tokens and directories list.
@@ -177,12 +177,12 @@ func (c *Centre) begin(now time.Time) {
 }
 
 // emit puts one envelope out; the payload is complete and not used again.
-func (c *Centre) emit(name string, entity event.GUID, data any) {
+func (c *Centre) emit(entity event.GUID, data event.Payload) {
 	c.events++
 	c.out = append(c.out, Envelope{
 		OrganizationID: c.org,
 		EntityID:       entity,
-		EventName:      name,
+		EventName:      data.Event(),
 		ID:             "sim-" + c.run + "-" + strconv.FormatUint(c.events, 36),
 		Time:           c.wall(c.now),
 		Data:           data,

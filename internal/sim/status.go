@@ -1,6 +1,10 @@
 package sim
 
-import "time"
+import (
+	"time"
+
+	"rte/internal/event"
+)
 
 // How often QueueStatus is sent: not stated by the product's page; these are
 // the domain report's figures (5.2).
@@ -69,7 +73,7 @@ func (c *Centre) sendCounters(q *queue) {
 
 func (c *Centre) sendQueueStatus(q *queue) {
 	q.sent, q.sentAt = c.counters(q), c.now
-	c.emit("QueueStatus", q.id, q.sent)
+	c.emit(q.id, q.sent)
 	if q.sent.NbrOfNotServedRequesters > 0 {
 		c.after(statusWait, func() {
 			if c.now-q.sentAt >= statusWait {
@@ -81,38 +85,38 @@ func (c *Centre) sendQueueStatus(q *queue) {
 
 func (c *Centre) sendStatus(a *agent) {
 	a.sent = c.statusOf(a)
-	c.emit("UserStatus", a.id, a.sent)
+	c.emit(a.id, a.sent)
 }
 
 func (c *Centre) sendAvailability(a *agent) {
-	end := openEnd
+	end := event.OpenEnd
 	if a.until != noEnd {
-		end = dateTime(c.wall(a.until))
+		end = event.DateTimeOf(c.wall(a.until))
 	}
-	c.emit("UserAvailability", a.id, userAvailability{
+	c.emit(a.id, event.UserAvailability{
 		Availability: a.availability, EndTime: end, EventSource: a.source, Note: a.note,
 		OrganizationID: c.org, ProfileID: c.guid("profile "+a.availability, 0),
-		StartTime: dateTime(c.wall(a.from)), UserID: a.id, UserName: a.name,
+		StartTime: event.DateTimeOf(c.wall(a.from)), UserID: a.id, UserName: a.name,
 	})
 }
 
 func (c *Centre) sendAttached(q *queue) {
-	list := make([]attachedUser, len(q.seats))
+	list := make([]event.QueueAttachedUser, len(q.seats))
 	for i, s := range q.seats {
-		list[i] = attachedUser{s.active, s.priority, s.agent.id}
+		list[i] = event.QueueAttachedUser{Active: s.active, Priority: s.priority, UserID: s.agent.id}
 	}
-	c.emit("QueueAttachedUsers", q.id, queueAttachedUsers{list, c.org, q.id})
+	c.emit(q.id, event.QueueAttachedUsers{AttachedUsers: list, OrganizationID: c.org, QueueID: q.id})
 }
 
 // statusOf is the agent's UserStatus (domain report, 5.1).
-func (c *Centre) statusOf(a *agent) userStatus {
-	s := userStatus{
-		Available: a.availability == available, CanBeAllocatedTo: a.free(), OrganizationID: c.org,
-		Schedule: a.availability != offWork, ServiceTerminals: a.lines(), Serving: a.serving,
+func (c *Centre) statusOf(a *agent) event.UserStatus {
+	s := event.UserStatus{
+		Available: a.availability == event.AvailabilityAvailable, CanBeAllocatedTo: a.free(), OrganizationID: c.org,
+		Schedule: a.availability != event.AvailabilityOffWork, ServiceTerminals: int32(a.lines()), Serving: a.serving,
 		ServingCallback: a.callbacks, Talking: a.talking, UserID: a.id,
 	}
 	if a.wrapUp != 0 {
-		s.WrapUpEnd = nullDate(dateTime(c.wall(a.wrapUp)))
+		s.WrapUpEnd = event.Some(event.DateTimeOf(c.wall(a.wrapUp)))
 	}
 	for _, at := range a.seats {
 		if at.active {
@@ -123,8 +127,8 @@ func (c *Centre) statusOf(a *agent) userStatus {
 }
 
 // counters is the queue's QueueStatus (domain report, 5.2).
-func (c *Centre) counters(q *queue) queueStatus {
-	s := queueStatus{OpenStatus: q.open, OrganizationID: c.org, QueueID: q.id, QueueName: q.name}
+func (c *Centre) counters(q *queue) event.QueueStatus {
+	s := event.QueueStatus{OpenStatus: q.open, OrganizationID: c.org, QueueID: q.id, QueueName: q.name}
 	for _, at := range q.seats {
 		if !at.active {
 			continue
@@ -136,7 +140,7 @@ func (c *Centre) counters(q *queue) queueStatus {
 		}
 		s.NbrOfAgentsCheckedInQueue++
 		switch {
-		case a.availability != available:
+		case a.availability != event.AvailabilityAvailable:
 			s.NbrOfAgentsLongTermAway++
 		case a.free():
 			s.NbrOfAgentsImmediatelyFree++
@@ -149,7 +153,7 @@ func (c *Centre) counters(q *queue) queueStatus {
 	}
 	s.NbrOfServingAgentsEstimate = s.NbrOfAgentsCheckedInQueue - s.NbrOfAgentsLongTermAway
 	if s.NbrOfAgentsCheckedInQueue == 0 {
-		s.OpenStatus = noActiveHandler
+		s.OpenStatus = event.OpenStatusNoActiveHandler
 	}
 	for _, k := range q.calls {
 		s.NbrOfRequesters++

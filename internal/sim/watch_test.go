@@ -140,7 +140,7 @@ func (w *watch) fields(where string, typ *event.Type, data map[string]any) {
 			continue
 		}
 		if !fits(f, v) {
-			w.t.Fatalf("%s.%s is %v (%T), want %s %s", where, f.Name, v, v, f.Type, f.Enum)
+			w.t.Fatalf("%s.%s is %v (%T), want %s of %v", where, f.Name, v, v, f.Type, f.Values)
 		}
 	}
 }

@@ -4,254 +4,270 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"rte/signalr"
 )
 
-// Options of a client. The zero value connects by negotiation.
-type Options struct {
-	// Token is asked for a bearer token by each Dial; nil sends none. It goes
-	// into the Authorization header, never the URL.
-	Token func(ctx context.Context) (string, error)
-	// Transport is how bytes travel; default WebSockets.
-	Transport Transport
-	// Protocol is how messages are written; default signalr.JSON{}. Not every
-	// pair goes together: server-sent events carry text only.
-	Protocol signalr.Protocol
-	// SkipNegotiation connects a WebSocket at once; ID stays "" then.
-	SkipNegotiation bool
-	// Header is added to every request.
-	Header http.Header
-	// HTTPClient makes the requests: the settings of its transport for
-	// dialling, TLS and proxies hold for the WebSocket, too. Default
-	// http.DefaultClient.
-	HTTPClient *http.Client
-	// KeepAlive is how often a ping is sent; default 15 s.
-	KeepAlive time.Duration
-	// ServerTimeout ends the connection when nothing came for so long;
-	// default 30 s.
-	ServerTimeout time.Duration
-	// MaxMessageBytes is the largest message taken; default 16 MiB.
-	MaxMessageBytes int
-}
+// A State is where a client is in its life.
+type State int
 
-// A Transport is one way of carrying bytes over HTTP, by the name that
-// negotiation uses.
-type Transport string
-
-// The transports.
+// The states. A client goes from Disconnected over Connecting to Connected,
+// may go between Connected and Reconnecting any number of times, and ends
+// Closed.
 const (
-	WebSockets       Transport = "WebSockets"
-	ServerSentEvents Transport = "ServerSentEvents"
-	LongPolling      Transport = "LongPolling"
+	Disconnected State = iota // not started, or Start has failed
+	Connecting
+	Connected    // also while stateful reconnect mends the connection
+	Reconnecting // lost, waiting or trying to connect again
+	Closed       // for good
 )
 
-// A ServerError is what the hub answered to an invocation, or said when it
-// closed the connection.
-type ServerError struct {
-	Text           string
-	Close          bool // the connection was closed
-	AllowReconnect bool // the hub expects the client back
+// String is the state's name.
+func (s State) String() string {
+	return [...]string{"disconnected", "connecting", "connected", "reconnecting", "closed"}[s]
 }
 
-func (e *ServerError) Error() string {
-	switch {
-	case !e.Close:
-		return e.Text
-	case e.Text == "":
-		return "the server closed the connection"
-	}
-	return "the server closed the connection: " + e.Text
-}
-
-// ErrClosed is what a client that was closed on this side ends with.
-var ErrClosed = errors.New("client: closed")
-
-// link is what the transports have in common. read returns bytes as they
-// come; it is called by one goroutine.
-type link interface {
-	read() ([]byte, error)
-	write(p []byte, deadline time.Time) error
-	close() error
-}
-
-// A Client is one connection. Safe for concurrent use.
+// A Client talks to one hub. Safe for concurrent use.
 type Client struct {
-	o        Options
-	id       string
-	link     link
-	protocol signalr.Protocol
-	reader   signalr.Reader
+	url  string
+	o    Options
+	life context.Context         // ends with the client; its cause is why
+	quit context.CancelCauseFunc // the first call counts
+	done chan struct{}           // closed when it has ended
+
+	running sync.WaitGroup // every goroutine but those that callers wait for
 
 	mu       sync.Mutex
-	handlers map[string][]func(args []signalr.Value)
-	pending  map[string]chan *signalr.Completion
-	lastID   int
-	err      error // why it ended; nil while open
-	heard    time.Time
-	busy     bool // a handler runs, so the silence is this side's
-
-	done    chan struct{} // closed when it has ended
-	running sync.WaitGroup
+	state    State
+	changed  chan struct{} // closed at the next change of state; nil while nobody waits
+	conn     *conn         // the newest
+	err      error         // why it ended; nil until then
+	lastID   uint64        // of calls and upload streams, over all connections
+	handlers map[string]*target
 }
 
-// Dial connects to the hub at an http or https URL and shakes hands. on are
-// the handlers of what the hub sends, by target, so that nothing is missed;
-// further ones can be added with On.
-func Dial(ctx context.Context, url string, on map[string]func(args []signalr.Value), o Options) (*Client, error) {
-	if o.HTTPClient == nil {
-		o.HTTPClient = http.DefaultClient
-	}
-	o.KeepAlive = orDefault(o.KeepAlive, 15*time.Second)
-	o.ServerTimeout = orDefault(o.ServerTimeout, 30*time.Second)
-	o.MaxMessageBytes = orDefault(o.MaxMessageBytes, 16<<20)
-	if o.Transport == "" {
-		o.Transport = WebSockets
-	}
-	if o.Protocol == nil {
-		o.Protocol = signalr.JSON{}
-	}
+// New makes a client of the hub at an http or https URL; nothing is connected
+// before Start.
+func New(url string, o Options) *Client {
 	c := &Client{
-		o:        o,
-		protocol: o.Protocol,
-		handlers: map[string][]func([]signalr.Value){},
-		pending:  map[string]chan *signalr.Completion{},
+		url:      url,
+		o:        o.ready(),
 		done:     make(chan struct{}),
+		handlers: map[string]*target{},
 	}
-	for target, fn := range on {
-		c.On(target, fn)
+	c.life, c.quit = context.WithCancelCause(context.Background())
+	for name, fn := range o.Handlers {
+		c.Handle(name, fn)
 	}
-	if err := c.connect(ctx, url); err != nil {
+	return c
+}
+
+// Dial makes a client and starts it. on are handlers as [Client.On] adds
+// them, by target, so that nothing is missed.
+func Dial(ctx context.Context, url string, on map[string]func(args []signalr.Value), o Options) (*Client, error) {
+	c := New(url, o)
+	for name, fn := range on {
+		c.On(name, fn)
+	}
+	if err := c.Start(ctx); err != nil {
 		return nil, err
-	}
-	early, err := c.shake(ctx)
-	if err != nil {
-		c.link.close() //nolint:errcheck // the handshake's error says more
-		return nil, err
-	}
-	c.heard = time.Now()
-	c.running.Go(func() { c.receive(early) })
-	if o.Transport != LongPolling { // polls are its sign of life, both ways
-		c.running.Go(c.keepAlive)
 	}
 	return c, nil
 }
 
-func orDefault[T int | time.Duration](v, def T) T {
-	if v == 0 {
-		return def
+// Start connects and shakes hands, as long as ctx allows. It makes one
+// attempt, over as many transports as Options allow; another Start may follow
+// one that failed.
+func (c *Client) Start(ctx context.Context) error {
+	if err := c.o.check(); err != nil {
+		return err
 	}
-	return v
-}
-
-// ID is the connection's public id; "" without negotiation.
-func (c *Client) ID() string { return c.id }
-
-// On adds a handler for what the hub sends under a target, in any case.
-// Handlers run one after another, in the order of the messages: a slow one
-// delays the rest, and one that waits for Invoke waits for itself.
-func (c *Client) On(target string, fn func(args []signalr.Value)) {
+	if err := c.begin(); err != nil {
+		return err
+	}
+	ctx, stop := whileBoth(ctx, c.life)
+	defer stop()
+	s, early, err := c.connect(ctx)
+	if err == nil {
+		err = c.adopt(s, early)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	key := strings.ToLower(target)
-	c.handlers[key] = append(c.handlers[key], fn)
+	if err != nil && c.state == Connecting {
+		c.become(Disconnected)
+	}
+	return err
 }
 
-// Invoke calls a hub method and waits for its result; nil if it has none. A
-// refusal by the hub is a [*ServerError].
-func (c *Client) Invoke(ctx context.Context, target string, args ...any) (signalr.Value, error) {
-	answer := make(chan *signalr.Completion, 1)
+// begin makes sure that only one Start is under way.
+func (c *Client) begin() error {
 	c.mu.Lock()
-	if c.err != nil {
-		defer c.mu.Unlock()
-		return nil, c.err
-	}
-	c.lastID++
-	id := strconv.Itoa(c.lastID)
-	c.pending[id] = answer
-	c.mu.Unlock()
-	defer func() {
-		c.mu.Lock()
-		delete(c.pending, id)
-		c.mu.Unlock()
-	}()
-	if err := c.send(&signalr.Invocation{ID: id, Target: target, Arguments: values(args)}); err != nil {
-		return nil, err
-	}
-	select {
-	case m := <-answer:
-		return outcome(m)
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-c.done:
-	}
-	select {
-	case m := <-answer: // it came before the end
-		return outcome(m)
+	defer c.mu.Unlock()
+	switch c.state {
+	case Disconnected:
+		c.become(Connecting)
+		return nil
+	case Closed:
+		return c.err
 	default:
-		return nil, c.Err()
+		return errStarted
 	}
 }
 
-func outcome(m *signalr.Completion) (signalr.Value, error) {
-	if m.Error != "" {
-		return nil, &ServerError{Text: m.Error}
+// become changes the state. The caller holds mu.
+func (c *Client) become(s State) {
+	c.state = s
+	if c.changed != nil {
+		close(c.changed)
+		c.changed = nil
 	}
-	return m.Result, nil
 }
 
-// Send calls a hub method without waiting for anything.
-func (c *Client) Send(target string, args ...any) error {
-	return c.send(&signalr.Invocation{Target: target, Arguments: values(args)})
+// State is where the client is now.
+func (c *Client) State() State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state
 }
 
-func values(args []any) []signalr.Value {
-	list := make([]signalr.Value, len(args))
-	for i, a := range args {
-		if v, ok := a.(signalr.Value); ok {
-			list[i] = v
-			continue
-		}
-		list[i] = signalr.Any(a)
+// ID is the public id of the newest connection; "" without negotiation. It
+// changes when the client reconnects, other than by stateful reconnect.
+func (c *Client) ID() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn == nil {
+		return ""
 	}
-	return list
+	return c.conn.id
 }
 
-func (c *Client) send(m signalr.Message) error {
-	b, err := c.protocol.Append(nil, m)
-	if err != nil {
-		return fmt.Errorf("encode %T: %w", m, err)
-	}
-	if err := c.link.write(b, time.Now().Add(c.o.ServerTimeout)); err != nil {
-		c.end(fmt.Errorf("send: %w", err))
-		return c.Err() // the first reason, which may be another
-	}
-	return nil
-}
-
-// Done is closed when the connection has ended.
+// Done is closed when the client has ended.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
-// Err is why the connection ended, nil while it is open: [ErrClosed], a
-// [*ServerError] or the network's error.
+// Err is why the client ended, nil until then: [ErrClosed], a [*ServerError],
+// or the error that its last connection was lost by; if it tried to reconnect
+// that of the last attempt, too.
 func (c *Client) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
 }
 
-// Close says goodbye and waits until everything has ended. It must not be
-// called by a handler.
+// Close says goodbye, gives the hub a second to do so too, and waits until
+// everything has ended. It must not be called by a handler or callback.
 func (c *Client) Close() error {
-	if b, err := c.protocol.Append(nil, &signalr.Close{}); err == nil && c.Err() == nil {
-		c.link.write(b, time.Now().Add(lastWords)) //nolint:errcheck // it ends either way
+	c.quit(ErrClosed)
+	c.mu.Lock()
+	s := c.conn
+	c.mu.Unlock()
+	if s == nil { // nothing runs
+		c.finish(ErrClosed)
+	} else {
+		s.goodbye()
 	}
-	c.end(ErrClosed)
 	c.running.Wait()
 	return nil
 }
+
+// finish ends the client for good; only the first reason counts.
+func (c *Client) finish(err error) {
+	c.mu.Lock()
+	first := c.state != Closed
+	if first {
+		c.err = err
+		c.become(Closed)
+		close(c.done)
+	}
+	c.mu.Unlock()
+	if !first {
+		return
+	}
+	c.quit(err)
+	if c.o.OnClosed != nil {
+		c.o.OnClosed(c, err)
+	}
+}
+
+// adopt makes a connection the client's, unless Close was faster.
+func (c *Client) adopt(s *conn, early []byte) error {
+	c.mu.Lock()
+	closed := c.life.Err() != nil
+	if !closed {
+		first := c.conn == nil
+		c.conn = s
+		c.become(Connected)
+		s.start(early)
+		if first {
+			c.running.Go(func() { c.run(s) })
+		}
+	}
+	c.mu.Unlock()
+	if closed {
+		s.end(ErrClosed)
+		return ErrClosed
+	}
+	return nil
+}
+
+// connection is what a call goes to. It waits for one only while the client
+// reconnects, and only if Options.CallsWait says so.
+func (c *Client) connection(ctx context.Context) (*conn, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		c.mu.Lock()
+		s, state := c.conn, c.state
+		if c.changed == nil {
+			c.changed = make(chan struct{})
+		}
+		changed, err := c.changed, c.err
+		c.mu.Unlock()
+		switch {
+		case state == Closed:
+			return nil, err
+		case state == Disconnected || state == Connecting:
+			return nil, ErrNotStarted
+		case c.life.Err() != nil: // Close is under way
+			return nil, ErrClosed
+		case state == Connected && s.life.Err() == nil:
+			return s, nil
+		case !c.o.CallsWait && state == Connected: // whether to reconnect is being decided
+			return nil, s.lost()
+		case !c.o.CallsWait:
+			return nil, fmt.Errorf("%w: %w", ErrReconnecting, s.why())
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// nextID is the id of the next call or upload stream. Released clients count
+// over all connections, too.
+func (c *Client) nextID() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lastID++
+	return strconv.FormatUint(c.lastID, 10)
+}
+
+// whileBoth is a context that ends with either.
+func whileBoth(ctx, life context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(life, func() { cancel(context.Cause(life)) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// errStarted is for those who start a client twice.
+var errStarted = errors.New("client: started already")
+
+// lastWords bounds what is said out of courtesy.
+const lastWords = time.Second

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -56,7 +57,7 @@ func TestInvoke(t *testing.T) {
 		if _, err := c.Invoke(t.Context(), "Echo", make(chan int)); err == nil {
 			t.Error("an argument that cannot be encoded: no error")
 		}
-		if err := c.Send("Echo", func() {}); err == nil || c.Err() != nil {
+		if err := c.Send(t.Context(), "Echo", func() {}); err == nil || c.Err() != nil {
 			t.Errorf("Send = %v, and the client ended with %v, want an error and no end", err, c.Err())
 		}
 	})
@@ -107,7 +108,7 @@ func TestInvokeContext(t *testing.T) {
 		if _, err := c.Invoke(t.Context(), "Never"); !errors.Is(err, client.ErrClosed) {
 			t.Errorf("Invoke behind Close = %v, want %v", err, client.ErrClosed)
 		}
-		if err := c.Send("Never"); !errors.Is(err, client.ErrClosed) {
+		if err := c.Send(t.Context(), "Never"); !errors.Is(err, client.ErrClosed) {
 			t.Errorf("Send behind Close = %v, want %v", err, client.ErrClosed)
 		}
 	})
@@ -148,10 +149,45 @@ func TestServerCloses(t *testing.T) {
 				c := s.dial(nil, client.Options{})
 				_, err := c.Invoke(t.Context(), "Bye")
 				<-c.Done()
-				for _, err := range []error{err, c.Err(), c.Send("Bye")} {
+				for _, err := range []error{err, c.Err(), c.Send(t.Context(), "Bye")} {
 					if got, ok := errors.AsType[*client.ServerError](err); !ok || *got != want {
 						t.Errorf("got %v, want %v", err, &want)
 					}
+				}
+			})
+		})
+	}
+}
+
+// Close says goodbye by the hub's protocol, once, and by the transport's own.
+func TestGoodbye(t *testing.T) {
+	for way, want := range map[client.Transport]string{
+		client.WebSockets: "", client.ServerSentEvents: "POST POST POST", client.LongPolling: "POST POST DELETE", // handshake, ping, Close
+	} {
+		t.Run(string(way), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var mu sync.Mutex
+				var methods []string
+				ended := make(chan error, 1)
+				s := newSiteBehind(t, hub.Options{OnConnected: func(context.Context, *hub.Conn) error { return nil }, OnDisconnected: func(_ *hub.Conn, err error) { ended <- err }}, transport.Options{}, func(next http.Handler) http.Handler {
+					return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						if r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "/negotiate") {
+							mu.Lock()
+							methods = append(methods, r.Method)
+							mu.Unlock()
+						}
+						next.ServeHTTP(w, r)
+					})
+				})
+				c := s.dial(nil, client.Options{Transport: way})
+				synctest.Wait()
+				begin := time.Now()
+				c.Close()
+				if err := <-ended; err != nil || time.Since(begin) > 0 {
+					t.Errorf("the hub saw the end as %v, and Close took %v", err, time.Since(begin))
+				}
+				if got := strings.Join(methods, " "); got != want {
+					t.Errorf("requests: %s, want %s", got, want)
 				}
 			})
 		})
@@ -220,7 +256,7 @@ func TestStuckServer(t *testing.T) {
 		blocked := make(chan error)
 		go func() {
 			for {
-				if err := c.Send("X", strings.Repeat("x", 10_000)); err != nil {
+				if err := c.Send(t.Context(), "X", strings.Repeat("x", 10_000)); err != nil {
 					blocked <- err
 					return
 				}

@@ -54,6 +54,7 @@ func TestDialIsRefused(t *testing.T) {
 
 func TestDialErrors(t *testing.T) {
 	t.Parallel()
+	const answer = `{"negotiateVersion":1,"connectionId":"id","connectionToken":"secret-token","availableTransports":[{"transport":"WebSockets","transferFormats":["Text"]}]}`
 	page := strings.Repeat("<p>  not\nhere </p>", 1000)
 	server := func(h http.HandlerFunc) string {
 		s := httptest.NewServer(h)
@@ -65,16 +66,15 @@ func TestDialErrors(t *testing.T) {
 		w.Write([]byte(page))
 	})
 	nonsense := server(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>")) })
-	nameless := server(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(`{"url":"http://elsewhere"}`)) })
 	full := server(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(`{"error":"the hub is full"}`)) })
 	noSocket := server(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
-			w.Write([]byte(`{"connectionId":"id","connectionToken":"secret-token"}`))
+			w.Write([]byte(answer))
 		}
 	})
 	wrongKey := server(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
-			w.Write([]byte(`{"connectionId":"id","connectionToken":"secret-token"}`))
+			w.Write([]byte(answer))
 			return
 		}
 		w.Header().Set("Upgrade", "websocket")
@@ -83,7 +83,7 @@ func TestDialErrors(t *testing.T) {
 	})
 	gone := server(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
-			w.Write([]byte(`{"connectionId":"id","connectionToken":"secret-token"}`))
+			w.Write([]byte(answer))
 			return
 		}
 		c, _, err := http.NewResponseController(w).Hijack()
@@ -100,12 +100,12 @@ func TestDialErrors(t *testing.T) {
 	tests := []struct{ name, url, want string }{
 		{"404 page", missing, "negotiate: status 404: <p> not here </p>"},
 		{"no JSON", nonsense, "negotiate: read answer: "},
-		{"redirect", nameless, "negotiate: the answer names no connection"},
 		{"hub's error", full, "negotiate: the hub is full"},
 		{"no WebSocket", noSocket, "connect: status 200: OK"},
 		{"somebody else's WebSocket", wrongKey, "connect: the answer is not a WebSocket's"},
 		{"cut", gone, "connect: EOF"},
 		{"no server", nobody, "negotiate: dial tcp "},
+		{"no host", "http:///hub", "read the hub's URL: it names no host"},
 		{"no scheme", "127.0.0.1/hub", `read the hub's URL: "" is not http or https`},
 		{"other scheme", "ftp://127.0.0.1/hub", `read the hub's URL: "ftp" is not http or https`},
 		{"no URL", "http://[", "read the hub's URL: missing ']' in host"},
@@ -152,7 +152,7 @@ func TestDialURLs(t *testing.T) {
 			}
 			c.Close()
 			post, get := <-seen, <-seen
-			if strings.Contains(url, "tenant") && (post != "POST /hub/negotiate?negotiateVersion=1&tenant=a+b" || get != "GET /hub?tenant=a+b") {
+			if strings.Contains(url, "tenant") && (post != "POST /hub/negotiate?negotiateVersion=1&tenant=a+b" || get != "GET /hub/?tenant=a+b") {
 				t.Errorf("Dial(%s) asked for %s and %s", url, post, get)
 			}
 		}

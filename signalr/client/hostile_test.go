@@ -3,15 +3,20 @@ package client_test
 import (
 	"encoding/binary"
 	"errors"
+	"io"
+	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/gobwas/ws"
 
 	"rte/signalr"
 	"rte/signalr/client"
+	"rte/signalr/signalrtest"
 )
 
 func TestHostileServer(t *testing.T) {
@@ -74,6 +79,147 @@ func TestHugeFrame(t *testing.T) {
 		}
 		if n := after.TotalAlloc - before.TotalAlloc; n > 32<<20 {
 			t.Errorf("it allocated %d bytes for messages of 1 MiB at most", n)
+		}
+	})
+}
+
+// Servers of the other transports that misbehave.
+func TestHostilePlainServer(t *testing.T) {
+	endless := func(begin string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, begin)
+			for {
+				if _, err := io.WriteString(w, strings.Repeat("x", 10_000)); err != nil {
+					return
+				}
+			}
+		}
+	}
+	say := func(status int, text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(status)
+			io.WriteString(w, text)
+			http.NewResponseController(w).Flush()
+			if status == http.StatusOK && strings.HasPrefix(text, "data") {
+				<-r.Context().Done()
+			}
+		}
+	}
+	const shake = "data: {}\x1e\r\n\r\n"
+	for _, test := range []struct {
+		name      string
+		transport client.Transport
+		down      []http.HandlerFunc // what the GETs get, one after the other
+		up        http.HandlerFunc   // what the POSTs get behind the handshake's
+		want      string
+	}{
+		{"endless line", client.ServerSentEvents, []http.HandlerFunc{endless(shake + "data: ")}, nil, "message too large"},
+		{"endless comment", client.ServerSentEvents, []http.HandlerFunc{endless(shake + ":")}, nil, "message too large"},
+		{"end", client.ServerSentEvents, []http.HandlerFunc{func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, shake) }}, nil, "receive: EOF"},
+		{"silence", client.ServerSentEvents, []http.HandlerFunc{say(200, shake)}, nil, "nothing heard"},
+		{"POST refused", client.ServerSentEvents, []http.HandlerFunc{say(200, shake)}, say(404, "No Connection with that ID"), "send: status 404: No Connection with that ID"},
+		{"endless answer", client.LongPolling, []http.HandlerFunc{say(200, ""), say(200, "{}\x1e"), endless("")}, nil, "message too large"},
+		{"gone", client.LongPolling, []http.HandlerFunc{say(200, ""), say(200, "{}\x1e"), say(404, "")}, nil, "poll: status 404: Not Found"},
+		{"over", client.LongPolling, []http.HandlerFunc{say(200, ""), say(200, "{}\x1e"), say(204, "")}, nil, "receive: EOF"},
+		{"dead", client.LongPolling, []http.HandlerFunc{say(200, ""), say(200, "{}\x1e"), func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }}, nil, "poll: client: poll timed out"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var mu sync.Mutex
+				gets, posts := 0, 0
+				server := signalrtest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					mu.Lock()
+					act := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+					switch {
+					case strings.HasSuffix(r.URL.Path, "/negotiate"):
+						act = say(200, offers+"}")
+					case r.Method == http.MethodGet:
+						act = test.down[min(gets, len(test.down)-1)]
+						gets++
+					case r.Method == http.MethodPost:
+						if posts++; posts > 1 && test.up != nil {
+							act = test.up
+						}
+					}
+					mu.Unlock()
+					io.Copy(io.Discard, r.Body)
+					act(w, r)
+				}))
+				defer server.Close()
+				c := client.New(server.URL, client.Options{HTTPClient: server.Client(), Transport: test.transport, MaxMessageBytes: 100_000})
+				if err := c.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				begin := time.Now()
+				<-c.Done()
+				if err := c.Err(); !strings.Contains(err.Error(), test.want) || time.Since(begin) > 4*time.Minute {
+					t.Errorf("ended with %v after %v, want %s", err, time.Since(begin), test.want)
+				}
+				c.Close()
+			})
+		})
+	}
+}
+
+// A server that does not read holds the senders, not the reader, whatever it
+// pings; when it reads again it gets the newest pong.
+func TestReaderWaitsForNoWriter(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c, conn, err := newFake(t).dial("{}\x1e", client.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make(chan string, 10)
+		c.On("Push", func(args []signalr.Value) { got <- text(t, args[0]) })
+		sent := async(func() {
+			if err := c.Send(t.Context(), "Large", strings.Repeat("x", 200_000)); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		for _, p := range []string{"old", "new"} {
+			ws.WriteFrame(conn, ws.NewPingFrame([]byte(p)))
+			ws.WriteFrame(conn, ws.NewTextFrame([]byte(`{"type":1,"target":"Push","arguments":["`+p+"\"]}\x1e")))
+			if g := <-got; g != p {
+				t.Errorf("heard %s, want %s", g, p)
+			}
+		}
+		<-time.After(5 * time.Second)
+		for large := false; ; {
+			f, err := readFrame(conn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			large = large || f.Header.Length > 200_000
+			if f.Header.OpCode == ws.OpPong {
+				if p := string(f.Payload); p != "new" || !large {
+					t.Errorf("pong %q, behind the message: %t", p, large)
+				}
+				break
+			}
+		}
+		<-sent
+	})
+}
+
+// Why the hub went is what the hub said, though somebody found out first that
+// nothing can be sent any more.
+func TestLastWordsCount(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFake(t)
+		c := client.New(f.server.URL, client.Options{HTTPClient: f.server.Client()})
+		c.On("Push", func([]signalr.Value) { <-time.After(500 * time.Millisecond) })
+		p := f.connect(c, 1)
+		p.say(push("x"), `{"type":7,"error":"limit"}`)
+		p.conn.Close()
+		synctest.Wait()
+		err := c.Send(t.Context(), "X")
+		if e, ok := errors.AsType[*client.ServerError](err); !ok || e.Text != "limit" || !errors.Is(err, client.ErrLost) {
+			t.Errorf("Send = %v, want the hub's words", err)
+		}
+		<-c.Done()
+		if e, ok := errors.AsType[*client.ServerError](c.Err()); !ok || e.Text != "limit" {
+			t.Errorf("ended with %v, want the hub's words", c.Err())
 		}
 	})
 }

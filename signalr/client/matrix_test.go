@@ -105,7 +105,7 @@ func TestEveryTransportAndProtocol(t *testing.T) {
 		})
 	}
 	_, err := client.Dial(t.Context(), server.URL+"/hub", nil, client.Options{Transport: client.ServerSentEvents, Protocol: signalr.MessagePack{}})
-	wantText := "shake hands: Cannot use the 'messagepack' protocol on the current transport. The transport does not support 'Binary' transfer format."
+	wantText := "client: ServerSentEvents carries text, which messagepack is not"
 	if err == nil || err.Error() != wantText {
 		t.Errorf("MessagePack over server-sent events: got %v, want %s", err, wantText)
 	}

@@ -6,59 +6,54 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
+	"slices"
 	"time"
 )
 
-// An upstream is what server-sent events and long polling have in common: a
-// connection that lives in requests of its own, and sends by POST.
-type upstream struct {
-	http   *http.Client
-	target string // the hub with the connection's token
+// requests is what the requests of one connection have in common.
+type requests struct {
+	http   *http.Client // without a time limit of its own
+	url    string       // with the connection's token
 	header http.Header
-
-	ctx    context.Context // the connection's life
-	cancel context.CancelFunc
-	turn   chan struct{} // holds a token while a POST is under way; never closed
+	binary bool // what is sent is not text
 }
 
-// newUpstream takes the HTTP client without its time limit, which would end
-// the way down.
-func newUpstream(c *http.Client, hub *url.URL, token string, header http.Header) *upstream {
-	patient := *c
-	patient.Timeout = 0
-	target := *hub
-	q := target.Query()
-	q.Set("id", token)
-	target.RawQuery = q.Encode()
-	u := &upstream{http: &patient, target: target.String(), header: header, turn: make(chan struct{}, 1)}
-	u.ctx, u.cancel = context.WithCancel(context.Background())
-	return u
-}
-
-// request makes a request of the connection; an answer other than want is an
-// error. The caller closes the answer's body.
-func (u *upstream) request(ctx context.Context, act, method string, body []byte, accept string, want ...int) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, method, u.target, bytes.NewReader(body))
+// do makes a request; an answer other than want is an error. The caller closes
+// the answer's body.
+func (q requests) do(ctx context.Context, act, method string, body []byte, header http.Header, want ...int) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, method, q.url, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", act, withoutURL(err))
 	}
-	r.Header = u.header.Clone()
-	if accept != "" {
-		r.Header.Set("Accept", accept)
+	r.Header = q.header.Clone()
+	for name, values := range header {
+		r.Header[name] = values
 	}
-	resp, err := u.http.Do(r)
+	resp, err := q.http.Do(r)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", act, withoutURL(err))
 	}
-	for _, status := range want {
-		if resp.StatusCode == status {
-			return resp, nil
-		}
+	if slices.Contains(want, resp.StatusCode) {
+		return resp, nil
 	}
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10)) // what could be read is enough
 	return nil, &StatusError{act, resp.StatusCode, statusText(resp.StatusCode, text)}
+}
+
+// An upstream is what server-sent events and long polling have in common: a
+// connection that lives in requests of its own, and sends by POST.
+type upstream struct {
+	requests
+	ctx  context.Context // the connection's life
+	end  context.CancelFunc
+	turn chan struct{} // holds a token while a POST is under way; never closed
+}
+
+func newUpstream(q requests) *upstream {
+	u := &upstream{requests: q, turn: make(chan struct{}, 1)}
+	u.ctx, u.end = context.WithCancel(context.Background())
+	return u
 }
 
 // write sends bytes in a request of their own, one after the other.
@@ -71,9 +66,16 @@ func (u *upstream) write(p []byte, deadline time.Time) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	resp, err := u.request(ctx, "send", http.MethodPost, p, "", http.StatusOK)
+	kind := "text/plain;charset=UTF-8"
+	if u.binary {
+		kind = "application/octet-stream"
+	}
+	resp, err := u.do(ctx, "send", http.MethodPost, p, http.Header{"Content-Type": {kind}}, http.StatusOK)
 	if err != nil {
 		return err
 	}
 	return resp.Body.Close()
 }
+
+// cut ends the requests under way.
+func (u *upstream) cut() { u.end() }

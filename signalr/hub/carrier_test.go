@@ -35,7 +35,7 @@ type talker struct {
 	shaken   bool
 }
 
-func (k *talker) say(records ...string) {
+func (k *talker) send(records ...string) {
 	k.Helper()
 	var b []byte
 	for _, record := range records {
@@ -50,8 +50,8 @@ func (k *talker) say(records ...string) {
 	k.write(b)
 }
 
-// hear is the next record, or "end".
-func (k *talker) hear() string {
+// receive is the next record, or "end".
+func (k *talker) receive() string {
 	k.Helper()
 	for len(k.heard) == 0 {
 		p, err := k.read()
@@ -89,10 +89,10 @@ func (k *talker) hear() string {
 	return record
 }
 
-func (k *talker) hears(records ...string) {
+func (k *talker) expect(records ...string) {
 	k.Helper()
 	for _, want := range records {
-		if got := k.hear(); got != want {
+		if got := k.receive(); got != want {
 			k.Fatalf("received %s\n    want %s", got, want)
 		}
 	}

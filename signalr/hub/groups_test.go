@@ -12,20 +12,22 @@ import (
 )
 
 func TestAudiences(t *testing.T) {
-	names := "Ann ann Bob"
-	var conns []*hub.Conn
-	users := strings.Fields(names)
-	inBubble(t, hub.Options{
-		UserID: func(*hub.Conn) string { return users[len(conns)] },
-		OnConnected: func(_ context.Context, c *hub.Conn) error {
-			conns = append(conns, c)
-			return nil
-		},
-		Methods: map[string]hub.Method{"Echo": echo},
-	}, func(s *site) {
-		var wires []*wire
+	everywhere(t, func() hub.Options { return hub.Options{} }, func(s *site) {
+		var conns []*hub.Conn
+		users := strings.Fields("Ann ann Bob")
+		way, protocol := s.way, s.protocol
+		s = newSite(s.T, hub.Options{
+			UserID: func(*hub.Conn) string { return users[len(conns)] },
+			OnConnected: func(_ context.Context, c *hub.Conn) error {
+				conns = append(conns, c)
+				return nil
+			},
+			Methods: map[string]hub.Method{"Echo": echo},
+		})
+		s.way, s.protocol = way, protocol
+		var wires []*talker
 		for range users {
-			w := s.shake()
+			w := s.meet()
 			w.send(call("0", "Echo", `"in"`)) // OnConnected has run
 			w.expect(result("0", `"in"`))
 			wires = append(wires, w)
@@ -62,7 +64,7 @@ func TestAudiences(t *testing.T) {
 				w.send(call("9", "Echo", `"over"`))
 				for r := w.receive(); r != result("9", `"over"`); r = w.receive() {
 					if r != pushed("x") {
-						t.Errorf("%c received %s", 'a'+i, r)
+						s.Errorf("%c received %s", 'a'+i, r)
 					}
 					got += string(rune('a' + i))
 				}
@@ -72,12 +74,13 @@ func TestAudiences(t *testing.T) {
 		for _, test := range tests {
 			test.to.Send(push("x"))
 			if got := hear(); got != test.want {
-				t.Errorf("%s: received by %q, want %q", test.name, got, test.want)
+				s.Errorf("%s: received by %q, want %q", test.name, got, test.want)
 			}
 		}
 		// What has left or ended is no member, whatever it tries.
 		a.Leave("g")
-		wires[1].conn.Close()
+		b.Close("gone", "", false)
+		wires[1].expect(`{"type":7}`, "end")
 		wires = slices.Delete(wires, 1, 2)
 		synctest.Wait()
 		b.Join("g")
@@ -85,13 +88,13 @@ func TestAudiences(t *testing.T) {
 			to.Send(push("x"))
 		}
 		if got := hear(); got != "" {
-			t.Errorf("received behind the end by %q", got)
+			s.Errorf("received behind the end by %q", got)
 		}
 		if n := s.hub.Names(); n != 4 { // two users, two ids
-			t.Errorf("%d names are remembered, want 4", n)
+			s.Errorf("%d names are remembered, want 4", n)
 		}
 		users = append(users, "Ann")
-		d := s.shake() // the index of ids knows newcomers
+		d := s.meet() // the index of ids knows newcomers
 		d.send(call("0", "Echo", `"in"`))
 		d.expect(result("0", `"in"`))
 		h.Only(conns[3].ID()).Send(push("x"))

@@ -28,6 +28,10 @@ type site struct {
 	hub     *hub.Server
 	handler *transport.Handler
 	server  *signalrtest.Server
+
+	// How meet comes here.
+	way      transport.Transport
+	protocol signalr.Protocol
 }
 
 // inBubble runs a test body on a site; its end takes everything down.

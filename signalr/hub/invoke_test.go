@@ -35,8 +35,8 @@ func TestClientResults(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			inBubble(t, hub.Options{Methods: map[string]hub.Method{"Ask": ask, "Echo": echo}}, func(s *site) {
-				w := s.shake()
+			everywhere(t, func() hub.Options { return hub.Options{Methods: map[string]hub.Method{"Ask": ask, "Echo": echo}} }, func(s *site) {
+				w := s.meet()
 				w.send(result("hub1", "1"), result("hub2", "1")) // nobody has asked
 				w.send(call("1", "Ask"))
 				w.expect(asked("hub1", "Say", `"name"`))
@@ -53,9 +53,9 @@ func TestClientResults(t *testing.T) {
 
 // The answer is heard although it comes behind calls that wait for it.
 func TestClientResultBehindCalls(t *testing.T) {
-	inBubble(t, hub.Options{Methods: map[string]hub.Method{"Ask": ask, "Echo": echo}}, func(s *site) {
+	everywhere(t, func() hub.Options { return hub.Options{Methods: map[string]hub.Method{"Ask": ask, "Echo": echo}} }, func(s *site) {
 		for _, before := range []bool{true, false} { // it is asked for before the calls come, or behind them
-			w := s.shake()
+			w := s.meet()
 			records := []string{call("0", "Ask")}
 			var want []string
 			for i := range 100 {

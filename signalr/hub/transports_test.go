@@ -46,7 +46,7 @@ func (s *site) talk(way transport.Transport, protocol signalr.Protocol) *talker 
 func (k *talker) shaking() *talker {
 	k.Helper()
 	k.write([]byte(fmt.Sprintf("{\"protocol\":%q,\"version\":1}\x1e", k.protocol.Name())))
-	k.hears("{}")
+	k.expect("{}")
 	return k
 }
 
@@ -63,6 +63,29 @@ func onEveryWay(t *testing.T, options func() hub.Options, body func(s *site, way
 			})
 		})
 	}
+}
+
+// everywhere runs a test body for each pair; clients come by meet. What belongs
+// to one transport or encoding, frames and the like, is tested with inBubble.
+func everywhere(t *testing.T, options func() hub.Options, body func(s *site)) {
+	t.Helper()
+	t.Parallel()
+	for _, way := range ways {
+		t.Run(way.transport.String()+"/"+way.protocol.Name(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t, options())
+				s.way, s.protocol = way.transport, way.protocol
+				body(s)
+			})
+		})
+	}
+}
+
+// meet makes a connection the way that everywhere is at, and shakes hands.
+func (s *site) meet() *talker {
+	s.Helper()
+	return s.talk(s.way, s.protocol).shaking()
 }
 
 func TestCallsOnEveryWay(t *testing.T) {
@@ -86,17 +109,17 @@ func TestCallsOnEveryWay(t *testing.T) {
 	}
 	onEveryWay(t, options, func(_ *site, _ transport.Transport, k *talker) {
 		for range 3 {
-			k.say(call("1", "Echo", `"a"`), call("2", "Echo", `"b"`))
-			k.hears(result("1", `"a"`), result("2", `"b"`))
+			k.send(call("1", "Echo", `"a"`), call("2", "Echo", `"b"`))
+			k.expect(result("1", `"a"`), result("2", `"b"`))
 		}
-		k.say(call("3", "Early"), call("4", "Fails"))
-		k.hears(pushed("before"), result("3", `"answer"`), pushed("behind"),
+		k.send(call("3", "Early"), call("4", "Fails"))
+		k.expect(pushed("before"), result("3", `"answer"`), pushed("behind"),
 			failure("4", "An unexpected error occurred invoking 'Fails' on the server. HubException: no"))
-		k.say(call("5", "Many")) // more than one batch
+		k.send(call("5", "Many")) // more than one batch
 		for i := range 100 {
-			k.hears(pushed(fmt.Sprint(i, strings.Repeat("x", 5000))))
+			k.expect(pushed(fmt.Sprint(i, strings.Repeat("x", 5000))))
 		}
-		k.hears(result("5", `"sent"`))
+		k.expect(result("5", `"sent"`))
 	})
 }
 
@@ -126,9 +149,9 @@ func TestEndOnEveryWay(t *testing.T) {
 		}, []string{pushed("last"), `{"type":7,"error":"too many","allowReconnect":true}`, "end"}, "disconnected limit"},
 		{"server, client must not", func(_ *site, _ *talker, c *hub.Conn) { c.Close("limit", "", false) }, []string{`{"type":7}`, "end"}, "disconnected limit"},
 		{"drain", func(s *site, _ *talker, _ *hub.Conn) { s.hub.Drain(s.Context(), 0) }, []string{`{"type":7,"allowReconnect":true}`, "end"}, "disconnected draining"},
-		{"client's Close", func(_ *site, k *talker, _ *hub.Conn) { k.say(`{"type":7}`) }, []string{`{"type":7,"allowReconnect":true}`, "end"}, "disconnected goodbye"},
+		{"client's Close", func(_ *site, k *talker, _ *hub.Conn) { k.send(`{"type":7}`) }, []string{`{"type":7,"allowReconnect":true}`, "end"}, "disconnected goodbye"},
 		{"too large", func(_ *site, k *talker, _ *hub.Conn) {
-			k.say(call("1", "Echo", `"`+strings.Repeat("x", 40_000)+`"`))
+			k.send(call("1", "Echo", `"`+strings.Repeat("x", 40_000)+`"`))
 		}, []string{`{"type":7,"error":"` + text + `","allowReconnect":true}`, "end"}, "disconnected protocol"},
 		{"abort", func(_ *site, _ *talker, c *hub.Conn) { c.Transport().Abort() }, nil, "disconnected lost, with an error"},
 	}
@@ -138,7 +161,7 @@ func TestEndOnEveryWay(t *testing.T) {
 				synctest.Wait()
 				c := s.hub.Conns()[0]
 				end.end(s, k, c)
-				k.hears(end.heard...)
+				k.expect(end.heard...)
 				<-time.After(time.Minute)
 				if diff := cmp.Diff([]string{"connected", end.entry}, c.Value.(*diary).read()); diff != "" {
 					s.Errorf("diary (-want +got):\n%s", diff)
@@ -181,16 +204,16 @@ func TestPingsOnEveryWay(t *testing.T) {
 	onEveryWay(t, options, func(s *site, way transport.Transport, k *talker) {
 		if way != transport.LongPolling {
 			for range 5 {
-				s.after(14*time.Second, 16*time.Second, "ping", func() { k.hears(ping) })
+				s.after(14*time.Second, 16*time.Second, "ping", func() { k.expect(ping) })
 			}
 			return
 		}
-		k.say(ping) // it pings once: its polls stand for the rest
+		k.send(ping) // it pings once: its polls stand for the rest
 		go func() {
 			<-time.After(time.Hour)
 			s.hub.Conns()[0].Send(push("at last"))
 		}()
-		s.after(time.Hour, time.Hour, "the push", func() { k.hears(pushed("at last")) })
+		s.after(time.Hour, time.Hour, "the push", func() { k.expect(pushed("at last")) })
 		if got := s.hub.Stats().Pings; got != 0 {
 			s.Errorf("%d pings, want none", got)
 		}
@@ -212,7 +235,7 @@ func TestHandshakeRefusedOverHTTP(t *testing.T) {
 			if test.protocol != "" {
 				k.write([]byte(`{"protocol":"` + test.protocol + `","version":1}` + "\x1e"))
 			}
-			k.hears(`{"error":"`+test.want+`"}`, "end")
+			k.expect(`{"error":"`+test.want+`"}`, "end")
 			synctest.Wait()
 			if got := s.hub.Stats(); got.Connections != 0 || got.Closes[hub.Refused] != 1 {
 				s.Errorf("Stats = %+v, want one refused", got)
@@ -229,7 +252,7 @@ func TestDrainOnEveryWay(t *testing.T) {
 		for range each {
 			for _, way := range ways {
 				k := s.talk(way.transport, way.protocol).shaking()
-				go func() { told <- k.hear() + k.hear() }()
+				go func() { told <- k.receive() + k.receive() }()
 			}
 		}
 		s.hub.Drain(s.Context(), time.Second)

@@ -24,9 +24,9 @@ func TestUnauthorized(t *testing.T) {
 		}
 	}
 	onEveryWay(t, options, func(_ *site, _ transport.Transport, k *talker) {
-		k.say(call("1", "aDMIN"))
-		k.hears(failure("1", "Failed to invoke 'aDMIN' because user is unauthorized"))
-		k.say(`{"type":4,"invocationId":"2","target":"Watch","arguments":[]}`)
-		k.hears(failure("2", "Failed to invoke 'Watch' because user is unauthorized"))
+		k.send(call("1", "aDMIN"))
+		k.expect(failure("1", "Failed to invoke 'aDMIN' because user is unauthorized"))
+		k.send(`{"type":4,"invocationId":"2","target":"Watch","arguments":[]}`)
+		k.expect(failure("2", "Failed to invoke 'Watch' because user is unauthorized"))
 	})
 }

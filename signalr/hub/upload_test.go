@@ -91,8 +91,8 @@ func TestUploads(t *testing.T) {
 	for _, test := range tests {
 		for _, whole := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s/%t", test.name, whole), func(t *testing.T) {
-				inBubble(t, uploading(), func(s *site) {
-					w := s.shake()
+				everywhere(t, uploading, func(s *site) {
+					w := s.meet()
 					for range 2 { // ids are free again
 						if whole {
 							w.send(test.send...)
@@ -116,8 +116,8 @@ func TestUploads(t *testing.T) {
 
 // A method that waits for an upload keeps nobody waiting; its ids are taken.
 func TestUploadRunsBesideCalls(t *testing.T) {
-	inBubble(t, uploading(), func(s *site) {
-		w := s.shake()
+	everywhere(t, uploading, func(s *site) {
+		w := s.meet()
 		w.send(with(call("1", "One"), "7"), call("2", "Echo", `"x"`))
 		w.expect(result("2", `"x"`))
 		w.send(with(call("3", "One"), "7"))

@@ -49,12 +49,19 @@ func (s *site) openAll(name string) map[string]string {
 		unmarshal(s.t, p.body, &n)
 		query := "?id=" + n.ConnectionToken
 		queries[kind] = query
-		if kind == "socket" {
-			if _, resp := s.upgrade(query, from(name)); resp.StatusCode != http.StatusSwitchingProtocols {
+		switch kind { // in such a way that other requests find the connection
+		case "socket":
+			w, resp := s.upgrade(query, from(name))
+			if resp.StatusCode != http.StatusSwitchingProtocols {
 				s.t.Fatal(resp.Status)
 			}
-		} else {
-			s.start(s.t.Context(), http.MethodGet, query, from(name, header), nil)
+			w.send(frame(textFrame, "x"))
+			s.next().got(s.t, 1)
+			continue
+		case "events":
+			s.listen(query, from(name, header))
+		default:
+			wait(s.t, s.start(s.t.Context(), http.MethodGet, query, from(name, header), nil), "the first poll")
 		}
 		s.next()
 	}

@@ -88,11 +88,11 @@ type stream struct {
 // events opens server-sent events; it returns when the answer has begun.
 func (s *site) events() (*stream, *receiver) {
 	s.t.Helper()
-	st := s.listen(s.token())
+	st := s.listen(s.token(), eventStream)
 	return st, s.next()
 }
 
-func (s *site) listen(query string) *stream {
+func (s *site) listen(query string, header http.Header) *stream {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	s.t.Cleanup(cancel)
@@ -100,7 +100,7 @@ func (s *site) listen(query string) *stream {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	r.Header = eventStream
+	r.Header = header
 	resp, err := s.client.Do(r)
 	if err != nil {
 		s.t.Fatal(err)

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"sync"
@@ -14,12 +13,12 @@ import (
 // handshake; what was on its way is the receivers' business.
 type resumption struct {
 	h        *Handler
-	receiver Resumer // known before the first socket is read
+	receiver Resumer       // known before the first socket is read
+	turn     chan struct{} // holds a token while a new socket is being made
 
 	mu       sync.Mutex
 	retained bool          // the receiver wants the connection to outlive its socket
 	dropped  bool          // and does not any more
-	coming   chan struct{} // not nil while a new socket is being made; closed to say that it is no longer
 	parked   bool          // there is no socket, and the timer runs
 	over     bool          // the connection has ended, or is about to
 	conn     *Conn         // on the newest socket
@@ -29,7 +28,7 @@ type resumption struct {
 }
 
 func newResumption(h *Handler, c *Conn) *resumption {
-	return &resumption{h: h, conn: c, free: make(chan struct{})}
+	return &resumption{h: h, conn: c, free: make(chan struct{}), turn: make(chan struct{}, 1)}
 }
 
 // errReplaced ends a socket whose client has come with another: the client
@@ -104,7 +103,13 @@ func (h *Handler) resumeWebSocket(w http.ResponseWriter, r *http.Request, user a
 		answer(w, http.StatusConflict, "")
 		return
 	}
-	if status, text := re.claim(r.Context()); status != 0 {
+	select {
+	case re.turn <- struct{}{}: // a client may come again while it is still being answered
+		defer func() { <-re.turn }()
+	case <-r.Context().Done():
+		return
+	}
+	if status, text := re.claim(); status != 0 {
 		answer(w, status, text)
 		return
 	}
@@ -118,7 +123,6 @@ func (h *Handler) resumeWebSocket(w http.ResponseWriter, r *http.Request, user a
 	s.receiver = re.receiver
 	re.mu.Lock()
 	re.conn, re.free = next, make(chan struct{})
-	re.settle()
 	dropped := re.dropped
 	re.mu.Unlock()
 	re.receiver.Resumed(next)
@@ -129,20 +133,9 @@ func (h *Handler) resumeWebSocket(w http.ResponseWriter, r *http.Request, user a
 }
 
 // claim takes a connection for a new socket: the old one has ended when it
-// returns. It waits for its turn: the client may have lost a socket that is still
-// being made, too. Status is 0, or the answer to the request.
-func (r *resumption) claim(ctx context.Context) (status int, text string) {
+// returns. Status is 0, or the answer to the request.
+func (r *resumption) claim() (status int, text string) {
 	r.mu.Lock()
-	for r.coming != nil {
-		coming := r.coming
-		r.mu.Unlock()
-		select {
-		case <-coming:
-		case <-ctx.Done():
-			return http.StatusConflict, ""
-		}
-		r.mu.Lock()
-	}
 	if r.over || !r.retained {
 		defer r.mu.Unlock()
 		if r.over {
@@ -150,7 +143,6 @@ func (r *resumption) claim(ctx context.Context) (status int, text string) {
 		}
 		return http.StatusConflict, ""
 	}
-	r.coming = make(chan struct{})
 	old, free := r.conn.link.(*webSocket), r.free
 	r.mu.Unlock()
 	old.end(errReplaced)
@@ -158,7 +150,6 @@ func (r *resumption) claim(ctx context.Context) (status int, text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.over || r.dropped {
-		r.settle()
 		return http.StatusNotFound, noConnection
 	}
 	r.timer.Stop()
@@ -166,17 +157,10 @@ func (r *resumption) claim(ctx context.Context) (status int, text string) {
 	return 0, ""
 }
 
-// settle lets the next claim have its turn. The caller holds mu.
-func (r *resumption) settle() {
-	close(r.coming)
-	r.coming = nil
-}
-
 // unclaim gives a connection back whose new socket could not be made.
 func (r *resumption) unclaim() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.settle()
 	r.wait()
 	if r.dropped {
 		r.timer.Stop()

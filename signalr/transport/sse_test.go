@@ -17,7 +17,7 @@ import (
 
 func TestEventStream(t *testing.T) {
 	onNetworks(t, transport.Options{}, func(t *testing.T, s *site) {
-		st := s.listen(s.token() + "&desk=4")
+		st := s.listen(s.token()+"&desk=4", eventStream)
 		r := s.next()
 		got := http.Header{}
 		for _, name := range []string{"Content-Type", "Cache-Control", "Pragma", "Content-Encoding", "Content-Length"} {

@@ -1,33 +1,45 @@
-package ingest
+package event
 
-// isDateTime accepts the ISO 8601 forms that System.Text.Json takes for a
-// DateTime and that JavaScript's Date takes too: a date; or date, T, hours
-// and minutes, then if wanted seconds with up to 7 digits of fraction, then
-// nothing, Z, or an offset of hours and minutes up to 14:00. The moment must
-// lie in .NET's years 1 to 9999, in UTC too where there is an offset.
-func isDateTime(b []byte) bool {
+import "time"
+
+// ParseDateTime reads a moment in the ISO 8601 forms that System.Text.Json
+// takes for a DateTime and that JavaScript's Date takes too: a date; or date,
+// T, hours and minutes, then if wanted seconds with up to 9 digits of fraction
+// (.NET has 7, other languages write 9), then nothing, Z, or an offset of
+// hours and minutes up to 14:00. A moment without a zone is UTC (I42 of the
+// catalogue). It must lie in .NET's years 1 to 9999, also in UTC.
+//
+// The result is in UTC. What the doors let in by this, fan-out must be able to
+// send as a timestamp, so both of them read it here.
+func ParseDateTime(b []byte) (t time.Time, ok bool) {
 	year, month, day, ok := date(b)
 	if !ok || len(b) == 10 {
-		return ok
+		return moment(year, month, day, 0, 0, ok)
 	}
 	if len(b) < 16 || b[10] != 'T' || b[13] != ':' || !below(b[11:], 24) || !below(b[14:], 60) {
-		return false
+		return time.Time{}, false
 	}
-	rest, ok := seconds(b[16:])
+	rest, second, nanos, ok := seconds(b[16:])
 	if !ok {
-		return false
+		return time.Time{}, false
 	}
 	offset, ok := zone(rest)
 	minutes := 60*two(b[11:]) + two(b[14:]) - offset
 	switch {
-	case !ok:
-		return false
 	case year == 1 && month == 1 && day == 1:
-		return minutes >= 0
+		ok = ok && minutes >= 0
 	case year == 9999 && month == 12 && day == 31:
-		return minutes < 24*60
+		ok = ok && minutes < 24*60
 	}
-	return true
+	return moment(year, month, day, 60*minutes+second, nanos, ok)
+}
+
+// moment is the day, and seconds before or after its beginning.
+func moment(year, month, day, seconds, nanos int, ok bool) (time.Time, bool) {
+	if !ok {
+		return time.Time{}, false
+	}
+	return time.Date(year, time.Month(month), day, 0, 0, seconds, nanos, time.UTC), true
 }
 
 // date reads the first ten bytes.
@@ -41,22 +53,24 @@ func date(b []byte) (year, month, day int, ok bool) {
 }
 
 // seconds reads what may follow hours and minutes and returns what is left.
-func seconds(b []byte) (rest []byte, ok bool) {
+func seconds(b []byte) (rest []byte, second, nanos int, ok bool) {
 	if len(b) == 0 || b[0] != ':' {
-		return b, true
+		return b, 0, 0, true
 	}
 	if len(b) < 3 || !below(b[1:], 60) {
-		return nil, false
+		return nil, 0, 0, false
 	}
-	b = b[3:]
+	second, b = two(b[1:]), b[3:]
 	if len(b) == 0 || b[0] != '.' {
-		return b, true
+		return b, second, 0, true
 	}
-	n := 1
-	for n < len(b) && '0' <= b[n] && b[n] <= '9' {
+	n, unit := 1, 1_000_000_000
+	for n < len(b) && n <= 9 && '0' <= b[n] && b[n] <= '9' {
+		nanos = 10*nanos + int(b[n]-'0')
+		unit /= 10
 		n++
 	}
-	return b[n:], 2 <= n && n <= 8
+	return b[n:], second, nanos * unit, n >= 2
 }
 
 // zone reads all of b, nothing, Z or an offset, and returns the minutes that
