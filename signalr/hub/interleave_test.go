@@ -3,10 +3,10 @@ package hub_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -19,37 +19,27 @@ import (
 	"rte/signalr/transport"
 )
 
-// setting is a number that the environment may set.
-func setting(t *testing.T, name string, otherwise uint64) uint64 {
-	t.Helper()
-	text, set := os.LookupEnv(name)
-	if !set {
-		return otherwise
-	}
-	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		t.Fatalf("%s is %q, want a number", name, text)
-	}
-	return n
-}
+var (
+	rounds = flag.Uint64("resume.rounds", 200, "how many interleavings are tried with stateful reconnect")
+	seed   = flag.Uint64("resume.seed", 0, "the seed of the first; 0 takes one at random")
+)
 
 // TestInterleavings is calls, pushes, a stream and an upload under stateful
 // reconnect while sockets are cut at any moment, replaced while they look alive,
 // or read slowly; acknowledgements are lost or late, calls block. Each counted
 // message is processed once and in order on both sides; or the connection has
 // ended, for a reason with a name, and that holds up to there.
-//
-// RTE_TEST_ROUNDS says how many rounds (make soak has more), RTE_TEST_SEED with
-// which they begin.
 func TestInterleavings(t *testing.T) {
 	t.Parallel()
-	n, workers := setting(t, "RTE_TEST_ROUNDS", 200), uint64(runtime.GOMAXPROCS(0))
-	first := setting(t, "RTE_TEST_SEED", rand.Uint64N(1e9))
-	t.Logf("seeds %d to %d", first, first+n-1)
+	first, workers := *seed, uint64(runtime.GOMAXPROCS(0))
+	if first == 0 {
+		first = 1 + rand.Uint64N(1e9)
+	}
+	t.Logf("seeds %d to %d", first, first+*rounds-1)
 	for worker := range workers {
 		t.Run(fmt.Sprint(worker), func(t *testing.T) {
 			t.Parallel()
-			for i := worker; i < n && !t.Failed(); i += workers {
+			for i := worker; i < *rounds && !t.Failed(); i += workers {
 				synctest.Test(t, func(t *testing.T) { interleave(t, first+i) })
 			}
 		})
