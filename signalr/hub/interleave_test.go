@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	rounds = flag.Uint64("resume.rounds", 200, "how many interleavings are tried with stateful reconnect")
+	rounds = flag.Uint64("resume.rounds", 120, "how many interleavings are tried with stateful reconnect")
 	seed   = flag.Uint64("resume.seed", 0, "the seed of the first; 0 takes one at random")
 )
 
