@@ -65,6 +65,7 @@ func (s *site) webCarrier() webCarrier {
 	c := webCarrier{site: s}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	s.Cleanup(c.cancel)
+	s.leave = append(s.leave, c.cancel)
 	resp, err := c.do(http.MethodPost, "/negotiate?negotiateVersion=1", "", nil)
 	if err != nil {
 		s.Fatal(err)
@@ -97,6 +98,13 @@ func (c webCarrier) write(p []byte) error {
 		return fmt.Errorf("POST: %s", resp.Status)
 	}
 	return nil
+}
+
+// posts sends a body; what comes of it does not matter.
+func (c webCarrier) posts(body io.Reader) {
+	if resp, err := c.do(http.MethodPost, c.query, "", body); err == nil {
+		resp.Body.Close()
+	}
 }
 
 // An eventCarrier is server-sent events.

@@ -28,6 +28,7 @@ type site struct {
 	hub     *hub.Server
 	handler *transport.Handler
 	server  *signalrtest.Server
+	leave   []func() // for each client
 
 	// How clients come here by arrive and meet.
 	way      transport.Transport
@@ -102,6 +103,7 @@ func (s *site) open() *wire {
 		w.in = early
 	}
 	s.Cleanup(func() { conn.Close() })
+	s.leave = append(s.leave, func() { conn.Close() })
 	return w
 }
 
