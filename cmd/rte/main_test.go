@@ -65,6 +65,12 @@ func start(t testing.TB, env []string, args ...string) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startProgram(t, exe, env, args...)
+}
+
+// startProgram starts a program that is, or behaves as, rte.
+func startProgram(t testing.TB, exe string, env []string, args ...string) *program {
+	t.Helper()
 	p := &program{Cmd: exec.Command(exe, args...), t: t}
 	p.Env = append(append(os.Environ(), asProgram+"=1"), env...)
 	p.Stderr = &p.errs

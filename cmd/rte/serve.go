@@ -28,6 +28,7 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 	if c.Ephemeral {
 		c.Listen, c.PublishListen, c.AdminListen = "127.0.0.1:0", "", "127.0.0.1:0"
 		c.DataDir = ""
+		c.NATS = node.NATS{}
 		c.JWTSecret, c.JWTSecretFile = freshSecret(), ""
 		c.ServiceJWTSecret, c.ServiceJWTSecretFile = "", ""
 	}

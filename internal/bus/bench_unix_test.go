@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -17,7 +18,9 @@ import (
 
 // BenchmarkPublish stores events of 350 bytes; a batch is as many different
 // pairs as it is long. cpu-µs/event is the process's, with its garbage
-// collection and the making of the events.
+// collection and the making of the events. On two cores that others used, too,
+// batches of 100 took 15 µs, watched 19; the client library alone, with one
+// reply subject for all, 12, of which republishing is 3.
 func BenchmarkPublish(b *testing.B) {
 	for _, row := range []struct {
 		batch, callers  int
@@ -95,4 +98,40 @@ func cpuTime() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkRememberedIDs tells what an id costs while it is remembered, in
+// bytes of heap: the difference between events with and without one.
+func BenchmarkRememberedIDs(b *testing.B) {
+	const batch = 1000
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC() // buffers in pools go with the second one
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	grown := map[bool]float64{}
+	for _, ids := range []bool{false, true} {
+		b.Run(fmt.Sprintf("ids=%v", ids), func(b *testing.B) {
+			f := open(b, bus.Options{Dir: b.TempDir(), DedupeWindow: time.Hour, Retention: time.Hour, RetentionBytes: 64 << 20})
+			before, n := heap(), 0
+			for b.Loop() {
+				events := make([]*event.Event, batch)
+				for i := range events {
+					events[i] = f.event(f.topic(orgA, "QueueCallInArrived", i), n)
+					if ids {
+						events[i].ID = fmt.Sprint("event-", n)
+					}
+					n++
+				}
+				f.publish(events...)
+			}
+			grown[ids] = (float64(heap()) - float64(before)) / float64(n)
+			b.ReportMetric(grown[ids], "B/event")
+			if ids {
+				b.ReportMetric(grown[true]-grown[false], "B/id")
+			}
+		})
+	}
 }

@@ -29,6 +29,7 @@ type Bus struct {
 	folder   *folder        // nil with an external store
 	server   *server.Server // nil with an external store
 	gate     *gate          // nil where the embedded server is not open to others
+	keeper   *keeper        // nil but with a store inside, on disk
 	// conn carries publishes, answers and the live lane alike: so a live
 	// message is in its watch's queue before the publish is answered.
 	conn    *nats.Conn
@@ -36,6 +37,7 @@ type Bus struct {
 	streams [2][]*stream // by lane and partition
 	byName  map[string]*stream
 	lanes   *lanes
+	feeds   *feeds // nil with an external store: then the streams republish
 
 	pendingMessages int // per watch; fixed but for tests
 
@@ -48,7 +50,7 @@ type Bus struct {
 	door    *nats.Conn // carries producers' messages; nil if nobody serves them
 	doorSub *nats.Subscription
 	deny    context.CancelCauseFunc // ends Open when the servers deny a right; nil afterwards
-	watches map[*nats.Subscription]*watch
+	watches map[*watch]struct{}
 	dropped int64         // by watches that have ended
 	back    chan struct{} // closed and made anew each time the connection is back
 
@@ -57,7 +59,7 @@ type Bus struct {
 
 // Open starts a bus: on the servers of o.External, or else on an embedded one
 // in o.Dir. Errors are one line and say what to do; those about the folder
-// wrap [ErrFolder]. It waits 15 seconds for external servers that are not
+// wrap [ErrFolder]. It waits 30 seconds for external servers that are not
 // there yet.
 func Open(ctx context.Context, catalog *event.Catalog, o Options) (*Bus, error) {
 	o, err := o.withDefaults()
@@ -66,7 +68,7 @@ func Open(ctx context.Context, catalog *event.Catalog, o Options) (*Bus, error) 
 	}
 	b := &Bus{
 		catalog: catalog, log: o.Logger, external: o.External, inMemory: o.inMemory(),
-		byName: map[string]*stream{}, watches: map[*nats.Subscription]*watch{},
+		byName: map[string]*stream{}, watches: map[*watch]struct{}{},
 		pendingMessages: pendingMessages,
 		back:            make(chan struct{}),
 	}
@@ -113,11 +115,19 @@ func (b *Bus) start(ctx context.Context, o Options) (err error) {
 	if err := b.checkRights(ctx); err != nil {
 		return err
 	}
-	if b.lanes, err = newLanes(b.conn, o.Now, o.DedupeWindow); err != nil {
+	if !o.External.used() {
+		b.feeds = newFeeds()
+	}
+	if b.lanes, err = newLanes(b.conn, o, b.folder, b.feeds); err != nil {
 		return err
 	}
 	b.conn.SetDisconnectErrHandler(b.disconnected)
 	b.conn.SetReconnectHandler(b.reconnected)
+	if !o.External.used() && !o.inMemory() {
+		b.learn(ctx, min(o.DedupeWindow, o.Retention))
+		b.keeper = newKeeper(b, o)
+		b.keeper.run()
+	}
 	return nil
 }
 
@@ -206,17 +216,28 @@ func (b *Bus) drain(ctx context.Context) error {
 	}
 	select {
 	case <-done:
-		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("sinks are still busy: %w", context.Cause(ctx))
 	}
+	b.mu.Lock()
+	watches := slices.Collect(maps.Keys(b.watches))
+	b.mu.Unlock()
+	for _, w := range watches {
+		if w.feed == nil {
+			continue
+		}
+		if err := w.feed.drained(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stopWatches ends every watch. After ctx has ended a sink has one second
 // left to heed its own context.
 func (b *Bus) stopWatches(ctx context.Context) error {
 	b.mu.Lock()
-	watches := slices.Collect(maps.Values(b.watches))
+	watches := slices.Collect(maps.Keys(b.watches))
 	b.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
@@ -243,6 +264,9 @@ func (b *Bus) stopWatches(ctx context.Context) error {
 
 // end stops what was started, in the opposite order.
 func (b *Bus) end() (err error) {
+	if b.keeper != nil {
+		b.keeper.close()
+	}
 	if b.door != nil {
 		_ = b.door.FlushTimeout(answerWait) // what producers have not got by then, they ask for again
 		b.door.Close()

@@ -111,14 +111,16 @@ func TestCloseInTime(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	f.publish(f.event(f.topic(orgA, "QueueCallInArrived", 1), 1))
+	next(t, entered, "call of the sink")
 	if _, err := f.LoseAnswers(); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan []error, 1)
 	go func() {
-		done <- f.Publish(t.Context(), []*event.Event{f.event(f.topic(orgA, "QueueCallInArrived", 1), 1)})
+		done <- f.Publish(t.Context(), []*event.Event{f.event(f.topic(orgA, "QueueCallInArrived", 1), 2)})
 	}()
-	next(t, entered, "call of the sink")
+	eventually(t, "the event without an answer is stored", func() bool { return f.stream(bus.EventLane).Messages == 2 })
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	if err := f.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {

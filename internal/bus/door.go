@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -36,7 +37,7 @@ type Message struct {
 	Header  map[string][]string // nil if it has none
 	Data    []byte
 	// Reply answers, once, at any time, from any goroutine; nil if no answer
-	// is wanted. header may be nil.
+	// is wanted, or wanted where none may go. header may be nil.
 	Reply func(header map[string][]string, body []byte)
 }
 
@@ -89,13 +90,20 @@ func (b *Bus) Serve(take func(Message)) (stop func(ctx context.Context) error, e
 // message is what a producer sent, without what is the client's.
 func message(m *nats.Msg) Message {
 	out := Message{Subject: m.Subject, Header: m.Header, Data: m.Data}
-	if m.Reply != "" {
+	if answerable(m.Reply) {
 		out.Reply = func(header map[string][]string, body []byte) {
 			// Who does not hear the answer sends again.
 			_ = m.RespondMsg(&nats.Msg{Header: header, Data: body})
 		}
 	}
 	return out
+}
+
+// answerable tells whether an answer may go to a reply subject. The producer
+// chose it, but this node's rights would publish to it: on a shared account an
+// answer could become an event, or an order to the store.
+func answerable(reply string) bool {
+	return reply != "" && reply[0] != '$' && !strings.HasPrefix(reply, "rte.")
 }
 
 // DoorAddr is where the embedded server listens for producers; nil if it does

@@ -17,6 +17,7 @@ var (
 	MessageID    = messageID
 	FormatTime   = formatTime
 	ParseTime    = parseTime
+	ParseUsers   = parseUsers
 	ReadPlainAck = func(b []byte) (sequence uint64, duplicate, ok bool) {
 		a, ok := readPlainAck(b)
 		return a.sequence, a.duplicate, ok
@@ -32,6 +33,9 @@ func WithOpenWait(o Options, d time.Duration) Options {
 	o.openWait = d
 	return o
 }
+
+// Hosts are the addresses as errors and the log show them.
+func (x External) Hosts() (string, error) { return x.hosts() }
 
 func (b *Bus) Conn() *nats.Conn       { return b.conn }
 func (b *Bus) Server() *server.Server { return b.server }
@@ -60,6 +64,16 @@ func (b *Bus) LoseAnswers() (restore func() error, err error) {
 		return nil, err
 	}
 	return b.lanes.listen, b.conn.Flush()
+}
+
+// Mend opens the store again, as if it had been found to take nothing.
+func (b *Bus) Mend() error {
+	b.lanes.fail(errNoAnswer)
+	err := b.keeper.mend()
+	if err == nil {
+		b.lanes.fail(nil)
+	}
+	return err
 }
 
 // BusyLanes is the number of pairs with an event under way.

@@ -89,11 +89,13 @@ func (x *External) hosts() (string, error) {
 const (
 	// openWait is how long Open waits for servers that are not there yet or
 	// have no leader yet.
-	openWait = 15 * time.Second
+	openWait = 30 * time.Second
 	// openPause is the pause between two tries.
 	openPause = 250 * time.Millisecond
-	// tryWait bounds one try to get something done by JetStream.
-	tryWait = 3 * time.Second
+	// tryWait bounds the first try to get something done by JetStream; each
+	// further one may take as much more.
+	tryWait     = time.Second
+	mostTryWait = 5 * time.Second
 	// pingInterval, twice without an answer, ends a connection that was cut
 	// without a word.
 	pingInterval = 5 * time.Second

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -69,13 +71,28 @@ func TestExternalShared(t *testing.T) {
 // TestExternalOpenTogether: nodes that start at once agree on the streams.
 func TestExternalOpenTogether(t *testing.T) {
 	t.Parallel()
-	s := natsServer(t, nil)
+	for _, servers := range []int{1, 3} {
+		t.Run(fmt.Sprint("servers=", servers), func(t *testing.T) {
+			t.Parallel()
+			list := []*server.Server{nil}
+			if servers > 1 {
+				list = natsCluster(t, servers)
+			} else {
+				list[0] = natsServer(t, nil)
+			}
+			openTogether(t, bus.External{URLs: urls(list)})
+		})
+	}
+}
+
+func openTogether(t *testing.T, x bus.External) {
+	t.Helper()
 	const nodes = 8
 	var wg sync.WaitGroup
 	buses := make([]*fixture, nodes)
 	for i := range buses {
 		wg.Go(func() {
-			o := at(s)
+			o := bus.Options{External: x}
 			o.Retention = time.Duration(10+i%2) * time.Minute // two settings
 			b, err := bus.Open(t.Context(), event.NewCatalog(), o)
 			if err != nil {
@@ -259,10 +276,27 @@ func TestExternalForeignStream(t *testing.T) {
 	}
 }
 
-// ownRights is what RTE's user needs on an external server
-// (docs/operations.md).
-func ownRights() (publish, subscribe []string) {
-	return []string{"rte.>", "_INBOX.>", "$JS.API.>", "$KV.>"}, []string{"rte.live.>", "rte.control.>", "rte.in.>", "_INBOX.>"}
+// ownRights is what RTE's user needs on an external server, by
+// docs/operations.md.
+func ownRights(t *testing.T) (publish, subscribe []string) {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?s)must be allowed to publish to (.+?), and to subscribe to (.+?)\. `).FindStringSubmatch(string(page))
+	if m == nil {
+		t.Fatal("docs/operations.md does not say what rights RTE's user needs")
+	}
+	for i, list := range []*[]string{&publish, &subscribe} {
+		for _, s := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(m[i+1], -1) {
+			*list = append(*list, s[1])
+		}
+	}
+	if len(publish) != 5 || len(subscribe) != 4 {
+		t.Fatalf("docs/operations.md names the rights %q and %q", publish, subscribe)
+	}
+	return publish, subscribe
 }
 
 func userWith(publish, subscribe []string) func(*server.Options) {
@@ -277,7 +311,7 @@ func userWith(publish, subscribe []string) func(*server.Options) {
 // missing is named at the start.
 func TestExternalRights(t *testing.T) {
 	t.Parallel()
-	publish, subscribe := ownRights()
+	publish, subscribe := ownRights(t)
 	without := func(list []string, one string, instead ...string) []string {
 		var rest []string
 		for _, s := range list {
@@ -309,8 +343,18 @@ func TestExternalRights(t *testing.T) {
 			t.Fatal(err)
 		}
 		stop()
-		if err := kv.Put(t.Context(), "a", 1); err != nil {
+		for n := range 3000 { // enough for flow control
+			if err := kv.Put(t.Context(), fmt.Sprint(n), n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		seen := 0
+		if stop, err = kv.Watch(t.Context(), func(bus.Entry[int]) { seen++ }); err != nil {
 			t.Fatal(err)
+		}
+		stop()
+		if seen != 3000 {
+			t.Errorf("%d values when Watch returned, want 3000", seen)
 		}
 	})
 	for _, row := range []struct {

@@ -22,8 +22,9 @@ const lockName = "rte.lock"
 
 // A folder is where the embedded server keeps its files, locked while open.
 type folder struct {
-	path string
-	lock *os.File // nil for a temporary folder
+	path  string
+	lock  *os.File // nil for a temporary folder
+	store *os.File // the server's part of it; nil for a temporary folder
 }
 
 // openFolder makes the folder if missing and locks it. "" makes a temporary
@@ -57,13 +58,25 @@ func openFolder(path string) (*folder, error) {
 		_ = f.close()
 		return nil, notWritable(err)
 	}
+	if f.store, err = os.Open(f.storePath()); err != nil {
+		_ = f.close()
+		return nil, notWritable(err)
+	}
 	return f, nil
 }
 
-// probe tries to write where the server will: files of another user may be
-// left from an earlier start.
+func (f *folder) storePath() string { return filepath.Join(f.path, server.JetStreamStoreDir) }
+
+// gone tells whether the folder was removed. The files that the server holds
+// open would still take what is written, and it would be lost with the process.
+func (f *folder) gone() bool {
+	return f != nil && f.lock != nil && (removed(f.lock) || f.store != nil && removed(f.store))
+}
+
+// probe tries to write where the server will, as much as a message may be:
+// files of another user may be left from an earlier start, the disk may be full.
 func (f *folder) probe() error {
-	store := filepath.Join(f.path, server.JetStreamStoreDir)
+	store := f.storePath()
 	if err := os.MkdirAll(store, 0o700); err != nil {
 		return err
 	}
@@ -71,8 +84,11 @@ func (f *folder) probe() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(p.Close(), os.Remove(p.Name()))
+	_, err = p.Write(make([]byte, probeBytes))
+	return errors.Join(err, p.Close(), os.Remove(p.Name()))
 }
+
+const probeBytes = 128 << 10
 
 // notWritable names the path from inside err, which may be a parent's.
 func notWritable(err error) error {
@@ -83,6 +99,9 @@ func notWritable(err error) error {
 func (f *folder) close() error {
 	if f.lock == nil {
 		return os.RemoveAll(f.path)
+	}
+	if f.store != nil {
+		_ = f.store.Close() // it was only looked at
 	}
 	return f.lock.Close()
 }

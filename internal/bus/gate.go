@@ -216,6 +216,13 @@ func rightsOf(u User) *server.Permissions {
 
 func orgSubjects(org event.GUID) string { return doorPrefix + org.String() + ".>" }
 
+// userOf is the user of a connection, "" if there is none.
+func (g *gate) userOf(id uint64) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.inside[id]
+}
+
 // forgetGone forgets connections that have ended.
 func (g *gate) forgetGone() {
 	g.mu.Lock()

@@ -273,6 +273,31 @@ func TestDoorRefuses(t *testing.T) {
 	if lines := book.lines("geheim"); len(lines) > 0 {
 		t.Errorf("a password is in the log: %v", lines)
 	}
+	// What a connection does wrong is told by its kind, and by who it is.
+	p := d.dial(nats.UserInfo("one", "first"))
+	if err := p.Publish("rte.in.geheim.+358401234567", nil); err != nil {
+		t.Fatal(err)
+	}
+	p.denied(t, "Publish")
+	eventually(t, "the violation is in the log", func() bool {
+		return len(book.lines("level=INFO", "a NATS client went wrong", "user=one", "remote=127.0.0.1:", `reason="publish violation"`)) == 1
+	})
+	conn, err := net.Dial("tcp", d.DoorAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := fmt.Fprint(conn, "CONNECT {\"user\":\"one\",\"pass\":\"first\"}\r\nGEHEIM geheim +358401234567\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the other fault is in the log", func() bool {
+		return len(book.lines("level=INFO", "a NATS client went wrong", `reason="protocol error"`)) == 1
+	})
+	for _, secret := range []string{"geheim", "GEHEIM", "+358", "first"} {
+		if lines := book.lines(secret); len(lines) > 0 {
+			t.Errorf("what was sent is in the log: %v", lines)
+		}
+	}
 	if lines := book.lines("level=ERROR"); len(lines) > 0 {
 		t.Errorf("refusals are no errors of this node: %v", lines)
 	}
@@ -497,5 +522,52 @@ func TestServeShared(t *testing.T) {
 	}
 	if parts[0] == 0 || parts[1] == 0 {
 		t.Errorf("the nodes had %v, want both some", parts)
+	}
+}
+
+// TestServeReplies: an answer goes to inboxes, and never to what this node may
+// publish to and a producer may not.
+func TestServeReplies(t *testing.T) {
+	t.Parallel()
+	s := natsServer(t, nil)
+	f := open(t, at(s))
+	took := make(chan bus.Message, 10)
+	if _, err := f.Serve(func(m bus.Message) {
+		if m.Reply != nil {
+			m.Reply(nil, []byte("answer"))
+		}
+		took <- m
+	}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := dial(t, s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, reply := range []string{
+		"rte.event.0." + orgA.String() + ".queuestatus." + entity(1).String(), "rte.live.0.x", "rte.control.close", "rte.in.x",
+		"$JS.API.STREAM.DELETE.RTE_EVENT_0", "$KV.RTE_RIGHTS.a", "$SYS.REQ.SERVER.PING",
+	} {
+		if err := p.PublishRequest(subjectOf(orgA, "x"), reply, nil); err != nil {
+			t.Fatal(err)
+		}
+		if m := next(t, took, "message"); m.Reply != nil {
+			t.Errorf("a message is answered to %s", reply)
+		}
+	}
+	for _, reply := range []string{"_INBOX.x", "my.inbox.x", "rtevents"} {
+		sub, err := p.SubscribeSync(reply)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.PublishRequest(subjectOf(orgA, "x"), reply, nil); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := sub.NextMsg(deadline); err != nil || string(m.Data) != "answer" {
+			t.Errorf("%s: %v", reply, err)
+		}
+	}
+	if got := f.stream(bus.EventLane).Messages; got != 0 {
+		t.Errorf("%d answers became events", got)
 	}
 }

@@ -15,16 +15,19 @@ type item struct {
 	index     int // in the call
 	stream    *stream
 	subject   string
-	messageID string
+	messageID string // "": the message has none, and is never sent again for want of an answer
 
 	event event.Event // a copy; its time is set when first sent
 
 	state    itemState
 	token    uint64    // of the attempt in flight
 	sent     time.Time // when that was
+	began    time.Time // when the first one was sent
 	next     *item     // behind it in the lane
 	err      error     // the last answer, if it was no
 	sequence uint64    // once stored
+	floor    uint64    // up to where the store had answered when the first one was sent
+	handed   bool      // on, to the feeds
 }
 
 type itemState uint8
@@ -43,6 +46,13 @@ func (l *lanes) start(it *item, send []sending) []sending {
 	if it.call.abandoned {
 		return l.advance(it, send)
 	}
+	if it.began.IsZero() {
+		it.floor = it.stream.newest
+	}
+	if sequence, ok := l.known.find(it); ok {
+		l.store(it, ack{sequence: sequence, duplicate: true})
+		return l.advance(it, send)
+	}
 	if len(l.inFlight) >= l.window {
 		it.state = ready
 		l.ready = append(l.ready, it)
@@ -53,6 +63,9 @@ func (l *lanes) start(it *item, send []sending) []sending {
 	}
 	l.token++
 	it.state, it.token, it.sent = inFlight, l.token, time.Now()
+	if it.began.IsZero() {
+		it.began = it.sent
+	}
 	l.inFlight[it.token] = it
 	return append(send, sending{it, it.token})
 }
@@ -95,12 +108,15 @@ func (l *lanes) store(it *item, a ack) {
 		l.stats.stored++
 		l.recent.note(it, a.sequence)
 	}
+	it.stream.answered = time.Now()
+	cursor := it.stream.cursor(a.sequence)
+	l.handOn(it, a, cursor)
 	c := it.call
 	if c.abandoned {
 		return
 	}
 	e := c.events[it.index]
-	e.Cursor = it.stream.cursor(a.sequence)
+	e.Cursor = cursor
 	if e.Time.IsZero() {
 		e.Time = it.event.Time
 		if a.duplicate {

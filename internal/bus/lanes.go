@@ -36,11 +36,18 @@ const (
 // What is next is decided by the answers, in the goroutine that reads them;
 // no lane has a goroutine of its own.
 type lanes struct {
-	conn  *nats.Conn
-	inbox string // answers come to inbox + token
+	conn *nats.Conn
+	// Answers come to inbox + token. A token is never used again: that would
+	// spare 1 of 15 µs (the server remembers who listens to a subject), but when
+	// a leader changes both may answer, and the later answer would acknowledge
+	// another event.
+	inbox string
 	acks  *nats.Subscription
 	now   func() time.Time // for events without a time
-	abort chan struct{}    // closed to make running calls give up
+	feeds *feeds           // nil where the store hands on by itself
+
+	folder *folder       // where the store is; nil outside
+	abort  chan struct{} // closed to make running calls give up
 
 	// Fixed but for tests, which change them before the first publish.
 	window                int
@@ -59,7 +66,11 @@ type lanes struct {
 	token    uint64                // last one given out
 	ready    []*item               // heads of lanes that wait for the window
 	recent   recent                // states stored since the store may have forgotten ids
+	known    known                 // ids that the store has forgotten while it was away
 	stats    publishStats
+
+	late    map[uint64]*item // attempts given up, by token; only with feeds
+	failing error            // why the store takes nothing; nil while it does
 }
 
 // publishStats are counted since the start.
@@ -67,13 +78,16 @@ type publishStats struct {
 	stored, duplicates, refused, unavailable, retries uint64
 }
 
-func newLanes(conn *nats.Conn, now func() time.Time, dedupe time.Duration) (*lanes, error) {
+// newLanes makes the lanes to a store. feeds are nil where the store itself
+// hands on what it has stored.
+func newLanes(conn *nats.Conn, o Options, inside *folder, f *feeds) (*lanes, error) {
 	l := &lanes{
-		conn: conn, inbox: nats.NewInbox() + ".", now: now, abort: make(chan struct{}),
+		conn: conn, inbox: nats.NewInbox() + ".", now: o.Now, folder: inside, feeds: f, abort: make(chan struct{}),
 		window: window, ackWait: ackWait, giveUp: giveUp, tick: tick,
 		tails: map[event.Topic]*item{}, inFlight: map[uint64]*item{},
 		message: nats.Msg{Header: nats.Header{}},
-		recent:  recent{keep: dedupe},
+		late:    map[uint64]*item{},
+		recent:  recent{keep: o.DedupeWindow},
 	}
 	l.recent.reset()
 	if err := l.listen(); err != nil {
@@ -107,10 +121,15 @@ func (l *lanes) enter(c *call) error {
 		l.mu.Unlock()
 		return errClosed
 	}
+	if why := l.failing; why != nil {
+		l.stats.unavailable += uint64(len(c.items))
+		l.mu.Unlock()
+		return why // others have waited in vain already
+	}
 	if !l.lost.IsZero() && time.Since(l.lost) > l.giveUp {
 		l.stats.unavailable += uint64(len(c.items))
 		l.mu.Unlock()
-		return errNoStore // others have waited in vain already
+		return errNoStore // likewise
 	}
 	l.calls.Add(1)
 	for i := range c.items {
@@ -172,7 +191,8 @@ func (l *lanes) settle(token uint64, a ack, send []sending) []sending {
 	defer l.mu.Unlock()
 	it := l.inFlight[token]
 	if it == nil {
-		return send // a late answer: the item was sent again or given up
+		l.tooLate(token, a) // the item was sent again or given up
+		return send
 	}
 	delete(l.inFlight, token)
 	switch {
@@ -190,85 +210,6 @@ func (l *lanes) settle(token uint64, a ack, send []sending) []sending {
 		send = l.advance(it, send)
 	}
 	return l.fill(send)
-}
-
-// again sends what was refused for now or got no answer. The message id stays
-// the same, so an attempt that was stored after all is found out.
-func (l *lanes) again(c *call) {
-	var send []sending
-	l.mu.Lock()
-	for i := range c.items {
-		it := &c.items[i]
-		switch {
-		case it.state == inFlight && time.Since(it.sent) > l.ackWait:
-			delete(l.inFlight, it.token)
-		case it.state != failed:
-			continue
-		}
-		l.stats.retries++
-		send = l.start(it, send)
-	}
-	l.mu.Unlock()
-	l.send(send)
-}
-
-// disconnected: calls wait for the connection as long as it may come back.
-func (l *lanes) disconnected() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.lost.IsZero() {
-		l.lost = time.Now()
-	}
-}
-
-// reconnected takes everything in flight for lost. What was stored all the
-// same is found out by its id.
-func (l *lanes) reconnected() {
-	var send []sending
-	l.mu.Lock()
-	l.recent.reset()
-	l.lost = time.Time{}
-	for token, it := range l.inFlight {
-		delete(l.inFlight, token)
-		if it.state = failed; it.call.abandoned {
-			send = l.advance(it, send)
-		}
-	}
-	send = l.fill(send)
-	l.mu.Unlock()
-	l.send(send)
-}
-
-// abandon ends a call whose events found no answer in time.
-func (l *lanes) abandon(c *call, reason error) {
-	var send []sending
-	l.mu.Lock()
-	c.abandoned = true
-	for i := range c.items {
-		it := &c.items[i]
-		if it.state == finished {
-			continue
-		}
-		err := reason
-		if it.err != nil {
-			err = fmt.Errorf("%w: last answer: %w", reason, it.err)
-		}
-		c.refuse(i, err)
-		l.stats.unavailable++
-	}
-	// Only now: a lane that moves on passes over this call's items.
-	for i := range c.items {
-		switch it := &c.items[i]; it.state {
-		case failed:
-			send = l.advance(it, send)
-		case inFlight:
-			// Its lane waits: what comes behind must not overtake it.
-			token := it.token
-			time.AfterFunc(l.ackWait, func() { l.send(l.settle(token, ack{err: errNoAnswer}, nil)) })
-		}
-	}
-	l.mu.Unlock()
-	l.send(send)
 }
 
 // close refuses new calls and waits for those under way; when ctx ends first

@@ -24,3 +24,10 @@ func openLocked(path string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// removed tells whether an open file or folder has no name any more.
+func removed(f *os.File) bool {
+	var s syscall.Stat_t
+	err := syscall.Fstat(int(f.Fd()), &s)
+	return err == nil && s.Nlink == 0
+}

@@ -25,3 +25,7 @@ func openLocked(path string) (*os.File, error) {
 	}
 	return os.NewFile(uintptr(h), path), nil
 }
+
+// removed tells whether an open file or folder has no name any more: Windows
+// does not let that happen.
+func removed(*os.File) bool { return false }

@@ -41,6 +41,13 @@ type Options struct {
 	openWait time.Duration // fixed but for tests
 }
 
+// Check finds what is wrong with the options without opening anything; files
+// that they name are read.
+func (o Options) Check() error {
+	_, err := o.withDefaults()
+	return err
+}
+
 // withDefaults fills in what was left zero and refuses what cannot be.
 func (o Options) withDefaults() (Options, error) {
 	if o.Retention < 0 || o.RetentionBytes < 0 || o.DedupeWindow < 0 {
@@ -51,6 +58,11 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.External.used() && o.Door.Listen != "" {
 		return o, fmt.Errorf("open bus: external servers have doors of their own; there is none to open here")
+	}
+	if o.Door.Listen != "" {
+		if _, err := ReadUsers(o.Door.Users); err != nil {
+			return o, fmt.Errorf("open bus: %w", err)
+		}
 	}
 	if o.openWait == 0 {
 		o.openWait = openWait

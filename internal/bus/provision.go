@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -111,7 +112,14 @@ func foreign(is, want jetstream.StreamConfig) string {
 func sameSettings(a, b jetstream.StreamConfig) bool {
 	return a.MaxMsgsPerSubject == b.MaxMsgsPerSubject && a.MaxAge == b.MaxAge && a.MaxBytes == b.MaxBytes &&
 		a.Duplicates == b.Duplicates && a.Replicas == b.Replicas && a.AllowDirect == b.AllowDirect &&
-		a.RePublish != nil && *a.RePublish == *b.RePublish && a.Metadata[formatKey] == b.Metadata[formatKey]
+		sameRePublish(a.RePublish, b.RePublish) && a.Metadata[formatKey] == b.Metadata[formatKey]
+}
+
+func sameRePublish(a, b *jetstream.RePublish) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
 }
 
 var errForeign = errors.New("a stream of this name belongs to something else")
@@ -120,9 +128,10 @@ var errForeign = errors.New("a stream of this name belongs to something else")
 // ctx ends.
 func (b *Bus) patiently(ctx context.Context, do func(ctx context.Context) error) error {
 	told := false
-	for {
-		// A request that comes before there is a leader is never answered.
-		try, cancel := context.WithTimeout(ctx, tryWait)
+	for n := 1; ; n++ {
+		// A request that comes before there is a leader is never answered, nor
+		// are some of several nodes' at once; under load an answer takes long.
+		try, cancel := context.WithTimeout(ctx, min(time.Duration(n)*tryWait, mostTryWait))
 		err := do(try)
 		cancel()
 		if err == nil || !b.external.used() || !mayAppear(err) {
@@ -135,7 +144,7 @@ func (b *Bus) patiently(ctx context.Context, do func(ctx context.Context) error)
 		select {
 		case <-ctx.Done():
 			return b.explain(ctx, err)
-		case <-time.After(openPause):
+		case <-time.After(openPause/2 + rand.N(openPause)): // not all nodes at once
 		}
 	}
 }

@@ -24,7 +24,8 @@ import (
 // An error that wraps [event.ErrUnavailable] means that the store gave no
 // good answer until ctx ended, or for 10 seconds, or that there has been no
 // connection to it for longer than that: the same events may be offered again. Such an event may be stored all the same, its answer lost;
-// only one with an ID is then certain not to be stored twice.
+// only one with an ID is then certain not to be stored twice. With the store
+// inside, one without is not sent again by Publish either.
 //
 // Order is promised within a call and between calls that follow one another,
 // not between concurrent ones. Publish is safe for concurrent use; Data must
@@ -53,7 +54,12 @@ func (b *Bus) newItem(c *call, i int, e *event.Event) item {
 	it.event = *e
 	it.stream = b.streamOf(e.Topic)
 	it.subject = it.stream.subject(e.Topic, b.catalog.Type(e.Kind).Key)
-	it.messageID = messageID(e.Org, e.ID)
+	// Each id is remembered for the dedupe window (some 140 bytes). Inside the
+	// process no answer is lost on the way, so an event that its producer gave
+	// none needs none either; a stream of them would take 200 MB.
+	if e.ID != "" || b.external.used() {
+		it.messageID = messageID(e.Org, e.ID)
+	}
 	return it
 }
 
@@ -113,6 +119,16 @@ func (l *lanes) run(ctx context.Context, c *call) {
 		return
 	}
 	defer l.calls.Done()
+	l.wait(ctx, c)
+	if l.folder.gone() {
+		for i := range c.items {
+			c.refuse(i, errGone)
+		}
+	}
+}
+
+// wait returns when the call is done or abandoned.
+func (l *lanes) wait(ctx context.Context, c *call) {
 	started := time.Now()
 	ticker := time.NewTicker(l.tick)
 	defer ticker.Stop()

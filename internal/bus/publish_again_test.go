@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"rte/internal/bus"
 	"rte/internal/event"
@@ -71,5 +72,48 @@ func publishAgain(t *testing.T, parts int) {
 			t.Errorf("round %d: clients heard %q; the last of each must be the newest", round, heard)
 		}
 		again.close()
+	}
+}
+
+// TestPublishAgainAfterLong: the time a node was away does not count for how
+// long ids are remembered.
+func TestPublishAgainAfterLong(t *testing.T) {
+	t.Parallel()
+	const window = 200 * time.Millisecond
+	dir := t.TempDir()
+	o := bus.Options{Dir: dir, DedupeWindow: window}
+	first := open(t, o)
+	var events []*event.Event
+	for n := range 50 {
+		e := first.event(first.topic(orgA, "QueueCallInArrived", n%3), n)
+		if n%5 > 0 {
+			e.ID = fmt.Sprint(n)
+		}
+		events = append(events, e)
+	}
+	first.publish(events...)
+	first.close()
+	<-time.After(2 * window)
+	again := open(t, o)
+	live := again.watch(orgA)
+	var second []*event.Event
+	for n := range 50 {
+		e := again.event(events[n].Topic, n)
+		e.ID = events[n].ID
+		second = append(second, e)
+	}
+	again.publish(second...)
+	if got := again.stream(bus.EventLane).Messages; got != 60 || len(live) != 10 {
+		t.Errorf("%d messages, %d heard; want 60 and 10: those without an id again, the others not", got, len(live))
+	}
+	for n, e := range second {
+		if e.ID != "" && (e.Cursor != events[n].Cursor || !e.Time.Equal(events[n].Time)) {
+			t.Errorf("event %d is at %s of %v, want %s of %v as before", n, e.Cursor, e.Time, events[n].Cursor, events[n].Time)
+		}
+	}
+	<-time.After(2 * window)
+	again.publish(again.event(events[1].Topic, 1), &event.Event{Topic: events[1].Topic, Data: []byte("{}"), ID: events[1].ID})
+	if got := again.stream(bus.EventLane).Messages; got != 62 {
+		t.Errorf("%d messages after the window has passed in its presence, want 62", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -18,10 +19,17 @@ import (
 // stored once, and the events behind it follow in order.
 func TestPublishLostAnswer(t *testing.T) {
 	t.Parallel()
-	for _, id := range []string{"", "mine"} {
-		t.Run("id="+id, func(t *testing.T) {
+	for _, row := range []struct {
+		id      string
+		outside bool
+	}{{"", true}, {"mine", true}, {"mine", false}} {
+		t.Run(fmt.Sprintf("id=%s, outside=%v", row.id, row.outside), func(t *testing.T) {
 			t.Parallel()
-			f := open(t, bus.Options{})
+			o := bus.Options{}
+			if row.outside {
+				o = at(natsServer(t, nil))
+			}
+			f := open(t, o)
 			f.SetPublishing(0, 50*time.Millisecond, deadline)
 			live := f.watch(orgA)
 			restore, err := f.LoseAnswers()
@@ -30,13 +38,14 @@ func TestPublishLostAnswer(t *testing.T) {
 			}
 			topic := f.topic(orgA, "QueueCallInArrived", 1)
 			events := []*event.Event{f.event(topic, 0), f.event(topic, 1), f.event(topic, 2)}
-			events[0].ID = id
+			events[0].ID = row.id
 			done := make(chan []error, 1)
 			go func() { done <- f.Publish(t.Context(), events) }()
-			first := next(t, live, "the event whose answer is lost")
+			eventually(t, "the event whose answer is lost is stored", func() bool { return f.stream(bus.EventLane).Messages == 1 })
 			if err := restore(); err != nil {
 				t.Fatal(err)
 			}
+			first := next(t, live, "the event whose answer is lost")
 			if errs := next(t, done, "Publish"); errs != nil {
 				t.Fatalf("Publish: %v", errs)
 			}

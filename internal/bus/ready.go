@@ -28,6 +28,9 @@ func (b *Bus) Ready() error {
 	if !b.conn.IsConnected() {
 		return errAway
 	}
+	if why := b.keeper.trouble(); why != nil {
+		return why
+	}
 	h := &b.health
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -32,6 +33,39 @@ const (
 // through the process; it opens a socket only for the door, whose gate is nil
 // if there is none.
 func startServer(dir string, o Options) (*server.Server, *gate, error) {
+	so := serverOptions(dir, o)
+	var g *gate
+	if o.Door.Listen != "" {
+		g = newGate(o.Door.Users, o.Logger)
+		if err := g.listen(so, o.Door); err != nil {
+			return nil, nil, err
+		}
+	}
+	srv, err := server.NewServer(so)
+	if err != nil {
+		return nil, nil, fmt.Errorf("start nats server: %w", err)
+	}
+	l := &serverLog{log: o.Logger, gate: g}
+	srv.SetLoggerV2(l, o.Logger.Enabled(context.Background(), slog.LevelDebug), false, false)
+	srv.Start() // returns when the streams are read and the socket, if any, is open
+	err = l.fatalError()
+	switch {
+	case g == nil:
+	case err != nil && strings.Contains(err.Error(), "listening on port"):
+		err = fmt.Errorf("open the NATS door (--nats-listen): %w", err)
+	case err == nil:
+		err = g.open(srv)
+	}
+	if err != nil {
+		srv.Shutdown()
+		srv.WaitForShutdown()
+		return nil, nil, fmt.Errorf("start nats server: %w", err)
+	}
+	return srv, g, nil
+}
+
+// serverOptions are those of a server that opens no socket.
+func serverOptions(dir string, o Options) *server.Options {
 	so := &server.Options{
 		ServerName:             "rte",
 		DontListen:             true,
@@ -51,28 +85,5 @@ func startServer(dir string, o Options) (*server.Server, *gate, error) {
 		so.JetStreamMaxMemory = o.RetentionBytes + stateRoom
 		so.JetStreamMaxStore = 64 << 20
 	}
-	var g *gate
-	if o.Door.Listen != "" {
-		g = newGate(o.Door.Users, o.Logger)
-		if err := g.listen(so, o.Door); err != nil {
-			return nil, nil, err
-		}
-	}
-	srv, err := server.NewServer(so)
-	if err != nil {
-		return nil, nil, fmt.Errorf("start nats server: %w", err)
-	}
-	l := &serverLog{log: o.Logger}
-	srv.SetLoggerV2(l, o.Logger.Enabled(context.Background(), slog.LevelDebug), false, false)
-	srv.Start() // returns when the streams are read and the socket, if any, is open
-	err = l.fatalError()
-	if err == nil && g != nil {
-		err = g.open(srv)
-	}
-	if err != nil {
-		srv.Shutdown()
-		srv.WaitForShutdown()
-		return nil, nil, fmt.Errorf("start nats server: %w", err)
-	}
-	return srv, g, nil
+	return so
 }

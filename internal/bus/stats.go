@@ -53,7 +53,7 @@ func (b *Bus) Stats() Stats {
 
 	b.mu.Lock()
 	s.Watches, s.Dropped = len(b.watches), b.dropped
-	for _, w := range b.watches {
+	for w := range b.watches {
 		s.Dropped += w.drops()
 	}
 	b.mu.Unlock()

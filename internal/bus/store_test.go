@@ -14,10 +14,10 @@ import (
 )
 
 // TestLiveLane: subject and headers of a republished message, as the hole
-// repair will need them.
+// repair will need them. Streams inside do not republish.
 func TestLiveLane(t *testing.T) {
 	t.Parallel()
-	f := open(t, bus.Options{})
+	f := open(t, at(natsServer(t, nil)))
 	live, err := f.Conn().SubscribeSync("rte.live.>")
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +54,7 @@ func TestLiveLane(t *testing.T) {
 // store's time, in whole milliseconds.
 func TestForeignMessage(t *testing.T) {
 	t.Parallel()
-	f := open(t, bus.Options{})
+	f := open(t, at(natsServer(t, nil)))
 	live := f.watch(orgA)
 	topic := f.topic(orgA, "UserStatus", 1)
 	before := time.Now().Add(-time.Second)

@@ -27,7 +27,7 @@ func partitionOf(org event.GUID, n int) int {
 	return int(h.Sum32() % uint32(n))
 }
 
-// A stream is one of the store's streams. It is immutable.
+// A stream is one of the store's streams.
 type stream struct {
 	name      string
 	lane      Lane
@@ -35,6 +35,10 @@ type stream struct {
 	subjects  string // "rte.event.0."
 	identity  uint32 // for cursors
 	handle    jetstream.Stream
+
+	// Guarded by lanes.mu.
+	newest   uint64    // the highest sequence it has answered with
+	answered time.Time // when it last stored something
 }
 
 // subject is where a topic's events are published. key is the event's name in
@@ -75,9 +79,11 @@ func streamConfig(lane Lane, partition int, o Options) jetstream.StreamConfig {
 		Storage:     jetstream.FileStorage,
 		Duplicates:  o.DedupeWindow,
 		AllowDirect: true,
-		RePublish:   &jetstream.RePublish{Source: subjects, Destination: "rte.live." + p + ".>"},
 		MaxBytes:    -1,
 		Metadata:    map[string]string{formatKey: format},
+	}
+	if o.External.used() {
+		c.RePublish = &jetstream.RePublish{Source: subjects, Destination: "rte.live." + p + ".>"}
 	}
 	if o.inMemory() {
 		c.Storage = jetstream.MemoryStorage
@@ -111,6 +117,7 @@ func (b *Bus) openStream(ctx context.Context, lane Lane, partition int, o Option
 		subjects:  strings.TrimSuffix(c.Subjects[0], ">"),
 		identity:  identity(c.Name, h.CachedInfo().Created),
 		handle:    h,
+		newest:    h.CachedInfo().State.LastSeq,
 	}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"rte/internal/bus"
@@ -61,7 +62,7 @@ func TestStreams(t *testing.T) {
 func TestStreamSettings(t *testing.T) {
 	t.Parallel()
 	type settings struct {
-		Subjects, Live            string
+		Subjects                  string
 		PerSubject, Bytes         int64
 		Age, Duplicates           time.Duration
 		Discard                   jetstream.DiscardPolicy
@@ -77,18 +78,18 @@ func TestStreamSettings(t *testing.T) {
 	}{
 		{
 			name: "defaults, folder", folder: true,
-			state: settings{"rte.state.0.>", "rte.live.0.>", 1, -1, 0, 30 * time.Second, jetstream.DiscardOld, jetstream.FileStorage, 1, 64, time.Second},
-			event: settings{"rte.event.0.>", "rte.live.0.>", -1, 4 << 30, 15 * time.Minute, 30 * time.Second, jetstream.DiscardOld, jetstream.FileStorage, 1, 64, time.Second},
+			state: settings{"rte.state.0.>", 1, -1, 0, 30 * time.Second, jetstream.DiscardOld, jetstream.FileStorage, 1, 64, time.Second},
+			event: settings{"rte.event.0.>", -1, 4 << 30, 15 * time.Minute, 30 * time.Second, jetstream.DiscardOld, jetstream.FileStorage, 1, 64, time.Second},
 		},
 		{
 			name:  "defaults, memory",
-			state: settings{"rte.state.0.>", "rte.live.0.>", 1, -1, 0, 30 * time.Second, jetstream.DiscardOld, jetstream.MemoryStorage, 1, 1280, time.Second},
-			event: settings{"rte.event.0.>", "rte.live.0.>", -1, 256 << 20, 15 * time.Minute, 30 * time.Second, jetstream.DiscardOld, jetstream.MemoryStorage, 1, 1280, time.Second},
+			state: settings{"rte.state.0.>", 1, -1, 0, 30 * time.Second, jetstream.DiscardOld, jetstream.MemoryStorage, 1, 1280, time.Second},
+			event: settings{"rte.event.0.>", -1, 256 << 20, 15 * time.Minute, 30 * time.Second, jetstream.DiscardOld, jetstream.MemoryStorage, 1, 1280, time.Second},
 		},
 		{
 			name: "set", o: bus.Options{Retention: 10 * time.Second, RetentionBytes: 1 << 20, DedupeWindow: time.Minute},
-			state: settings{"rte.state.0.>", "rte.live.0.>", 1, -1, 0, time.Minute, jetstream.DiscardOld, jetstream.MemoryStorage, 1, 1025, time.Second},
-			event: settings{"rte.event.0.>", "rte.live.0.>", -1, 1 << 20, 10 * time.Second, 10 * time.Second, jetstream.DiscardOld, jetstream.MemoryStorage, 1, 1025, time.Second},
+			state: settings{"rte.state.0.>", 1, -1, 0, time.Minute, jetstream.DiscardOld, jetstream.MemoryStorage, 1, 1025, time.Second},
+			event: settings{"rte.event.0.>", -1, 1 << 20, 10 * time.Second, 10 * time.Second, jetstream.DiscardOld, jetstream.MemoryStorage, 1, 1025, time.Second},
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -108,8 +109,11 @@ func TestStreamSettings(t *testing.T) {
 					t.Fatal(err)
 				}
 				c := s.CachedInfo().Config
+				if c.RePublish != nil {
+					t.Errorf("%s republishes to %s: inside the process that costs memory for nothing", name, c.RePublish.Destination)
+				}
 				got := settings{
-					c.Subjects[0], c.RePublish.Destination, c.MaxMsgsPerSubject, c.MaxBytes, c.MaxAge, c.Duplicates,
+					c.Subjects[0], c.MaxMsgsPerSubject, c.MaxBytes, c.MaxAge, c.Duplicates,
 					c.Discard, c.Storage, c.Replicas, int(server.MaxMemory >> 20), server.SyncInterval,
 				}
 				if d := cmp.Diff(want, got); d != "" {
@@ -162,4 +166,41 @@ func TestRetention(t *testing.T) {
 			t.Errorf("State forgot its newest value")
 		}
 	})
+}
+
+// TestStoreTakenOver: streams that republish, as an older node or a server
+// outside has made them, stop when they come inside; what they hold stays.
+func TestStoreTakenOver(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	srv := natsServer(t, func(o *server.Options) { o.StoreDir = dir })
+	outside, err := bus.Open(t.Context(), event.NewCatalog(), at(srv))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{Bus: outside, t: t, cat: event.NewCatalog()}
+	e := f.event(f.topic(orgA, "UserStatus", 1), 1)
+	f.publish(e)
+	f.close()
+	stopServer(srv)
+	inside := open(t, bus.Options{Dir: dir})
+	if got := inside.last(e.Topic); got == nil || got.Cursor != e.Cursor {
+		t.Errorf("the event is %+v, want that of %s", got, e.Cursor)
+	}
+	js, err := jetstream.New(inside.Conn())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := js.Stream(t.Context(), "RTE_STATE_0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := s.CachedInfo().Config.RePublish; r != nil {
+		t.Errorf("the stream republishes still: %+v", r)
+	}
+	live := inside.watch(orgA)
+	inside.publish(inside.event(e.Topic, 2))
+	if got := string(next(t, live, "event").Data); got != `{"n":2}` || len(live) > 0 {
+		t.Errorf("heard %s, and %d more", got, len(live))
+	}
 }

@@ -66,7 +66,7 @@ func parseUsers(text []byte) ([]User, error) {
 		return nil, yamlError(err)
 	}
 	if len(doc.Users) == 0 {
-		return nil, errors.New("it names no user: there is no list named users, or nobody in it")
+		return nil, errors.New("it names no user under the key users")
 	}
 	var users []User
 	seen := map[string]bool{}
@@ -91,6 +91,9 @@ func yamlError(err error) error {
 	e, ok := errors.AsType[*yaml.TypeError](err)
 	if !ok {
 		line, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "yaml: "), ":")
+		if !strings.HasPrefix(line, "line ") {
+			return errors.New("it is not YAML or JSON; put texts that begin with a sign in quotes")
+		}
 		return fmt.Errorf("it is not YAML or JSON (%s)", line)
 	}
 	line, rest, _ := strings.Cut(e.Errors[0], ": ")

@@ -46,6 +46,7 @@ func TestReadUsers(t *testing.T) {
 		{"empty", "", "names no user"},
 		{"no users", "users: []", "names no user"},
 		{"no YAML", "users: [{name: geheim", "not YAML or JSON (line 1)"},
+		{"alias", "users: [{name: a, platform: true, password: *geheim}]", "in quotes"},
 		{"another key", "people: []", "line 1"},
 		{"another member", "users: [{name: a, passwrod: geheim, platform: true}]", "line 1: a user has no passwrod"},
 		{"another type", "users: [{name: a, platform: geheim}]", "line 1: not what belongs there"},
@@ -66,4 +67,49 @@ func TestReadUsers(t *testing.T) {
 			t.Errorf("%s: error %v, want one line with %q and no secret", row.name, err, row.want)
 		}
 	}
+}
+
+// FuzzParseUsers: whatever the file says, a user that comes out of it can be
+// told from others, has one secret and is bound to something.
+func FuzzParseUsers(f *testing.F) {
+	f.Add([]byte("users: [{name: a, password: " + someHash + ", platform: true}]"))
+	f.Add([]byte("{\"users\":[{\"name\":\"a\",\"nkey\":\"" + someKey + "\",\"organizations\":[\"" + orgA.String() + "\"]}]}"))
+	f.Add([]byte("users:\n- &a {name: x}\n- *a\n"))
+	f.Add([]byte("a: &a [*a]"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		users, err := bus.ParseUsers(text)
+		if (err == nil) == (len(users) == 0) {
+			t.Fatalf("%d users, %v", len(users), err)
+		}
+		if err != nil && strings.Contains(err.Error(), "\n") {
+			t.Errorf("the error has several lines: %q", err)
+		}
+		names := map[string]bool{}
+		for _, u := range users {
+			if u.Name == "" || names[u.Name] || strings.ContainsAny(u.Name, ".*> ") || (u.Password == nil) == (u.Key == "") || u.Any == (len(u.Orgs) > 0) {
+				t.Errorf("user %+v", u)
+			}
+			names[u.Name] = true
+		}
+	})
+}
+
+// FuzzHosts: an address that is taken shows without user and password, and one
+// that is not does not show at all.
+func FuzzHosts(f *testing.F) {
+	for _, s := range []string{"nats://a:b@c:4222", "tls://token@host", "host:4222", "nats://[::1]:4222", "nats://a:b@c/d", "nats://a:b%zz@c", "://", "nats://u:p@ss@h:1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, address string) {
+		hosts, err := bus.External{URLs: []string{address}}.Hosts()
+		if err != nil {
+			if hosts != "" || !strings.HasPrefix(err.Error(), "address 1 of the NATS servers cannot be read") {
+				t.Errorf("%q: %q, %v", address, hosts, err)
+			}
+			return
+		}
+		if strings.Contains(hosts, "@") || hosts == "" {
+			t.Errorf("%q shows as %q", address, hosts)
+		}
+	})
 }

@@ -45,6 +45,9 @@ func (b *Bus) Watch(org event.GUID, sink event.Sink) (stop func(), err error) {
 		cancel()
 		return nil, fmt.Errorf("watch organization %s: %w", org, err)
 	}
+	if w.feed != nil {
+		return w.stop, nil
+	}
 	// Until the server knows of the subscription, it drops what it stores.
 	if err := b.conn.FlushTimeout(subscribeWait); err != nil {
 		w.stop()
@@ -53,8 +56,9 @@ func (b *Bus) Watch(org event.GUID, sink event.Sink) (stop func(), err error) {
 	return w.stop, nil
 }
 
-// A watch is one subscription to an organization's live lane. Its sink is
-// called by the one goroutine that the NATS client keeps per subscription.
+// A watch is one subscription to an organization's live lane, or a feed of what
+// this process stores. Its sink is called by one goroutine: the NATS client's
+// for the subscription, or the feed's.
 type watch struct {
 	bus    *Bus
 	org    event.GUID
@@ -62,8 +66,9 @@ type watch struct {
 	prefix string          // of the live subjects, before eventname
 	ctx    context.Context // the watch's lifetime, for the sink
 	cancel context.CancelFunc
-	sub    *nats.Subscription
-	done   chan struct{} // closed after the last call of the sink
+	sub    *nats.Subscription // nil with a feed
+	feed   *feed              // nil with a subscription
+	done   chan struct{}      // closed after the last call of the sink
 	once   sync.Once
 
 	failing bool // the last call of the sink failed; owned by its goroutine
@@ -78,13 +83,23 @@ func (b *Bus) addWatch(w *watch) error {
 	if b.closed {
 		return errClosed
 	}
+	b.watches[w] = struct{}{}
+	if b.feeds != nil {
+		w.feed = newFeed(b.pendingMessages, w.hand, w.logDrops)
+		b.feeds.add(w.org, w.feed)
+		go func() {
+			defer close(w.done)
+			w.feed.run()
+		}()
+		return nil
+	}
 	sub, err := b.conn.Subscribe(w.prefix+">", w.deliver)
 	if err != nil {
+		delete(b.watches, w)
 		return fmt.Errorf("%w: %w", event.ErrUnavailable, err)
 	}
 	sub.SetClosedHandler(func(string) { close(w.done) })
 	w.sub = sub
-	b.watches[sub] = w
 	return sub.SetPendingLimits(b.pendingMessages, pendingBytes)
 }
 
@@ -98,6 +113,11 @@ func (w *watch) stop() {
 func (w *watch) end() {
 	w.once.Do(func() {
 		w.cancel()
+		if w.feed != nil {
+			w.bus.feeds.remove(w.org, w.feed)
+			w.feed.close()
+			return
+		}
 		w.dropped.Store(w.drops())
 		// An error means that the connection is closed, which ends it too.
 		_ = w.sub.Unsubscribe()
@@ -106,6 +126,9 @@ func (w *watch) end() {
 
 // drops is how many messages were dropped so far.
 func (w *watch) drops() int64 {
+	if w.feed != nil {
+		return w.feed.drops()
+	}
 	if n, err := w.sub.Dropped(); err == nil {
 		return int64(n)
 	}
@@ -115,8 +138,8 @@ func (w *watch) drops() int64 {
 func (b *Bus) removeWatch(w *watch) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.watches[w.sub] == w {
-		delete(b.watches, w.sub)
+	if _, there := b.watches[w]; there {
+		delete(b.watches, w)
 		b.dropped += w.drops()
 	}
 }
@@ -130,8 +153,14 @@ func (w *watch) deliver(m *nats.Msg) {
 		b.log.Warn("live message left out", "org", w.org, "reason", "unreadable", "err", err)
 		return
 	}
+	w.hand(r.event)
+}
+
+// hand gives one event to the sink.
+func (w *watch) hand(e *event.Event) {
+	b := w.bus
 	b.delivered.Add(1)
-	err = w.sink(w.ctx, r.event)
+	err := w.sink(w.ctx, e)
 	if err != nil {
 		b.sinkErrors.Add(1)
 		if !w.failing {
@@ -165,7 +194,7 @@ func (w *watch) read(m *nats.Msg) (stored, error) {
 // natsError is told by the client what goes wrong outside any call.
 func (b *Bus) natsError(_ *nats.Conn, sub *nats.Subscription, err error) {
 	b.mu.Lock()
-	w, deny := b.watches[sub], b.deny
+	w, deny := b.watchOf(sub), b.deny
 	b.mu.Unlock()
 	if deny != nil && errors.Is(err, nats.ErrPermissionViolation) {
 		deny(err)
@@ -175,9 +204,23 @@ func (b *Bus) natsError(_ *nats.Conn, sub *nats.Subscription, err error) {
 		b.log.Warn("nats client", "err", err)
 		return
 	}
-	// The client says so again and again; a line per doubling is enough.
-	if n := w.drops(); n >= 2*w.dropLogged.Load() {
+	w.logDrops(w.drops())
+}
+
+// watchOf is the watch of a subscription, or nil. The caller holds mu.
+func (b *Bus) watchOf(sub *nats.Subscription) *watch {
+	for w := range b.watches {
+		if sub != nil && w.sub == sub {
+			return w
+		}
+	}
+	return nil
+}
+
+// logDrops is told again and again; a line per doubling is enough.
+func (w *watch) logDrops(n int64) {
+	if n >= 2*w.dropLogged.Load() {
 		w.dropLogged.Store(n)
-		b.log.Warn("live messages dropped", "org", w.org, "reason", "slow_consumer", "dropped", n)
+		w.bus.log.Warn("live messages dropped", "org", w.org, "reason", "slow_consumer", "dropped", n)
 	}
 }

@@ -79,8 +79,9 @@ func TestWatchOneOrganization(t *testing.T) {
 // missed, however soon, also when it comes in by another connection.
 func TestWatchSeesAllAfter(t *testing.T) {
 	t.Parallel()
-	f := open(t, bus.Options{})
-	other, err := nats.Connect("", nats.InProcessServer(f.Server()))
+	srv := natsServer(t, nil)
+	f := open(t, at(srv))
+	other, err := nats.Connect("", nats.InProcessServer(srv))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +221,10 @@ func TestWatchSinkErrors(t *testing.T) {
 func TestReconnect(t *testing.T) {
 	t.Parallel()
 	book, log := newLog(slog.LevelInfo)
-	f := open(t, bus.Options{Logger: log})
+	srv := natsServer(t, nil)
+	o := at(srv)
+	o.Logger = log
+	f := open(t, o)
 	f.SetPublishing(0, time.Hour, deadline) // nothing is sent again for its age
 	live := f.watch(orgA)
 	topic := f.topic(orgA, "QueueCallInArrived", 1)
@@ -239,7 +243,7 @@ func TestReconnect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Server().DisconnectClientByID(cid); err != nil {
+	if err := srv.DisconnectClientByID(cid); err != nil {
 		t.Fatal(err)
 	}
 	if errs := next(t, done, "Publish"); errs != nil {
@@ -253,5 +257,47 @@ func TestReconnect(t *testing.T) {
 	}
 	if len(book.lines("reason=disconnected")) != 1 || len(book.lines("reason=reconnected")) != 1 {
 		t.Errorf("log:\n%s", book.lines())
+	}
+}
+
+// TestReconnectInside: the same with the store inside. What was on the way and
+// has an id is sent again, stored once and heard once; without an id nobody
+// can say whether it was stored, and so it is told.
+func TestReconnectInside(t *testing.T) {
+	t.Parallel()
+	f := open(t, bus.Options{})
+	f.SetPublishing(0, time.Hour, deadline)
+	live := f.watch(orgA)
+	restore, err := f.LoseAnswers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	topic := f.topic(orgA, "QueueCallInArrived", 1)
+	events := []*event.Event{f.event(topic, 0), f.event(topic, 1), f.event(f.topic(orgA, "QueueCallInArrived", 2), 2)}
+	events[0].ID, events[1].ID = "a", "b"
+	done := make(chan []error, 1)
+	go func() { done <- f.Publish(t.Context(), events) }()
+	eventually(t, "the heads of both lanes are stored", func() bool { return f.stream(bus.EventLane).Messages == 2 })
+	if err := restore(); err != nil {
+		t.Fatal(err)
+	}
+	cid, err := f.Conn().GetClientID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Server().DisconnectClientByID(cid); err != nil {
+		t.Fatal(err)
+	}
+	errs := next(t, done, "Publish")
+	if len(errs) != 3 || errs[0] != nil || errs[1] != nil || !errors.Is(errs[2], event.ErrUnavailable) {
+		t.Fatalf("Publish over a broken connection: %v", errs)
+	}
+	for _, e := range events[:2] {
+		if got := next(t, live, "event with an id"); !bytes.Equal(got.Data, e.Data) || got.Cursor != e.Cursor || !got.Time.Equal(e.Time) {
+			t.Errorf("heard %s at %s, want %s at %s", got.Data, got.Cursor, e.Data, e.Cursor)
+		}
+	}
+	if got := f.stream(bus.EventLane).Messages; got != 3 || len(live) != 0 {
+		t.Errorf("%d messages, %d events too many; want 3 and none", got, len(live))
 	}
 }

@@ -103,14 +103,19 @@ func (h *HTTP) logRefused(r *http.Request, status int, text string) {
 	h.log.InfoContext(r.Context(), "publish refused", "reason", text)
 }
 
-func writeJSON(w http.ResponseWriter, status int, v any) {
+// encode is an answer as JSON, with a line end behind it.
+func encode(v any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
 		panic("ingest: encode an answer: " + err.Error())
 	}
+	return b.Bytes()
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // a client that has gone gets no answer
+	_, _ = w.Write(encode(v)) // a client that has gone gets no answer
 }

@@ -4,7 +4,8 @@
 // form (camelCase members, values untouched, no white space between tokens)
 // in one pass over its bytes. [ReadEnvelope] reads one publish envelope into
 // an event. [HTTP] is POST /api/v1/events: one envelope, an array or an
-// NDJSON stream in, a verdict per item out, after the store has them.
+// NDJSON stream in, a verdict per item out, after the store has them. [NATS] is
+// the same for events that come one by one, as messages.
 //
 // Where the rules come from: the product's page by way of the catalogue;
 // architecture.md §6, "payload keys" and "check"; contract.md, publish

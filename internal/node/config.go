@@ -20,9 +20,10 @@ type Config struct {
 	BasePath      string `placeholder:"PATH" help:"Path in front of all public endpoints, such as /rt when a proxy keeps it."`
 	TLSCert       string `name:"tls-cert" type:"path" placeholder:"FILE" help:"Certificate chain (PEM) of the public listeners; read again when it changes (default: plain HTTP, for a proxy in front)."`
 	TLSKey        string `name:"tls-key" type:"path" placeholder:"FILE" help:"Its private key (PEM)."`
-	DataDir       string `default:"./rte-data" type:"path" help:"Folder of the event store."`
+	DataDir       string `default:"./rte-data" type:"path" help:"Folder of the event store; not used with --nats-url."`
 
 	Keys `embed:""`
+	NATS `embed:""`
 
 	CatalogOverlay string `type:"path" placeholder:"FILE" help:"Overlay of the catalogue: further events and fields, and how strictly each event is checked (JSON; see docs/operations.md)."`
 
@@ -83,6 +84,9 @@ func (c *Config) check() error {
 	}
 	if c.DevTokens && !c.InsecureDev && !loopback(c.Listen) {
 		return fmt.Errorf("--dev-tokens gives tokens to anybody, so --listen must be a loopback address such as 127.0.0.1:8080, not %q; --insecure-dev overrides this", c.Listen)
+	}
+	if err := c.checkNATS(); err != nil {
+		return err
 	}
 	for _, positive := range []struct {
 		flag string

@@ -71,7 +71,34 @@ func (n *Node) figures(add func(ops.Figure)) {
 		})
 	}
 
+	if n.nats != nil {
+		m := n.nats.Stats()
+		one("nats_messages_total", "Messages that came in by the NATS door.", float64(m.Messages))
+		one("nats_events_total", "Events accepted and stored by the NATS door.", float64(m.Accepted))
+		for _, refused := range []struct {
+			why string
+			n   uint64
+		}{
+			{"rejected", m.Rejected}, {"unreadable", m.Unreadable}, {"toomany", m.TooMany}, {"unavailable", m.Unavailable},
+		} {
+			labelled("nats_refused_total", "Messages of the NATS door that were not stored, by reason.", "reason", refused.why, float64(refused.n))
+		}
+	}
+	n.storeFigures(one, labelled)
+}
+
+// storeFigures are those of the bus.
+func (n *Node) storeFigures(one func(name, help string, v float64), labelled func(name, help, label, text string, v float64)) {
 	b := n.bus.Stats()
+	connected := 0.0
+	if b.Connected {
+		connected = 1
+	}
+	one("store_connected", "1 while there is a connection to the store's server.", connected)
+	one("store_reconnects_total", "Times the connection to the store's server was made again.", float64(b.Reconnects))
+	if n.nats != nil {
+		one("nats_dropped_total", "Messages dropped because this node was too slow to take them.", float64(b.DoorDropped))
+	}
 	one("stored_events_total", "Events that went into the store.", float64(b.Stored))
 	one("duplicate_events_total", "Events whose id the store knew already.", float64(b.Duplicates))
 	one("store_refused_total", "Events the store refused for good.", float64(b.Refused))
@@ -84,4 +111,13 @@ func (n *Node) figures(add func(ops.Figure)) {
 		labelled("stream_messages", "Messages kept, by stream.", "stream", name, float64(s.Messages))
 		labelled("stream_bytes", "Bytes kept, by stream.", "stream", name, float64(s.Bytes))
 	}
+}
+
+// deliveryBuckets are in seconds, from a tenth of a millisecond to 3.3 s.
+func deliveryBuckets() []float64 {
+	b := []float64{0.0001}
+	for len(b) < 16 {
+		b = append(b, b[len(b)-1]*2)
+	}
+	return b
 }

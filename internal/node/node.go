@@ -40,10 +40,12 @@ type Node struct {
 	hub       *hub.Server
 	transport *transport.Handler
 	ingest    *ingest.HTTP
+	nats      *ingest.NATS // nil where nobody can send messages
 	ops       *ops.Handler
 
 	public, publish, admin *listener
-	state                  atomic.Value // string: why the node is not ready, "" when it is
+	shutDoor               func(context.Context) error // lets no more messages in
+	state                  atomic.Value                // string: why the node is not ready, "" when it is
 	stopOnce               sync.Once
 	stopErr                error
 }
@@ -70,6 +72,9 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{cfg: cfg, log: log, verifier: v, cat: cat, cert: cert}
+	if _, err := n.store(); err != nil {
+		return nil, err
+	}
 	n.state.Store("starting")
 	return n, nil
 }
@@ -95,28 +100,29 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	if n.admin, err = listen(ctx, n.cfg.AdminListen, "admin-listen"); err != nil {
 		return err
 	}
-	n.bus, err = bus.Open(ctx, n.cat, bus.Options{
-		Dir:            n.cfg.DataDir,
-		Retention:      n.cfg.Retention,
-		RetentionBytes: int64(n.cfg.RetentionBytes),
-		DedupeWindow:   n.cfg.DedupeWindow,
-		Logger:         n.log,
-	})
+	store, err := n.store()
 	if err != nil {
 		return err
 	}
-	n.join()
+	if n.bus, err = bus.Open(ctx, n.cat, store); err != nil {
+		return err
+	}
+	drift := ingest.NewDrift(n.cat, n.log)
+	n.join(drift)
 	n.serve()
+	if err := n.openDoor(drift); err != nil {
+		return err
+	}
 	n.state.Store("")
-	n.log.Info("ready", "hub", n.HubURL(), "admin", n.AdminURL(), "data", n.cfg.DataDir)
+	n.logReady()
 	return nil
 }
 
 // join makes the rooms and joins them: the way of an event from the door to
 // the client.
-func (n *Node) join() {
+func (n *Node) join(drift *ingest.Drift) {
 	catalogNames := n.cfg.EventNameCase == "catalog"
-	n.ops = ops.New(ops.Options{Ready: func() string { return n.state.Load().(string) }, Figures: n.figures, Pprof: n.cfg.Pprof, Logger: n.log})
+	n.ops = ops.New(ops.Options{Ready: n.ready, Figures: n.figures, Pprof: n.cfg.Pprof, Logger: n.log})
 	n.index = fanout.New(n.cat, fanout.Options{
 		Watch:        n.bus.Watch,
 		CatalogNames: catalogNames,
@@ -152,17 +158,9 @@ func (n *Node) join() {
 	n.ingest = ingest.NewHTTP(n.cat, n.publisher, n.bus.Publish, ingest.Options{
 		MaxBodyBytes:  int64(n.cfg.MaxBodyBytes),
 		MaxEventBytes: int(n.cfg.MaxEventBytes),
+		Drift:         drift,
 		Logger:        n.log,
 	})
-}
-
-// deliveryBuckets are in seconds, from a tenth of a millisecond to 3.3 s.
-func deliveryBuckets() []float64 {
-	b := []float64{0.0001}
-	for len(b) < 16 {
-		b = append(b, b[len(b)-1]*2)
-	}
-	return b
 }
 
 // Stop drains the node: no new connections, every client told to reconnect
@@ -177,13 +175,13 @@ func (n *Node) stop(ctx context.Context) error {
 	n.state.Store("draining")
 	n.log.Info("draining", "clients", n.hub.Stats().Connections, "over", n.cfg.Drain)
 	n.session.Draining(n.hub.Conns())
-	told := make(chan struct{})
-	go func() {
-		defer close(told)
-		n.hub.Drain(ctx, n.cfg.Drain)
-	}()
+	var told sync.WaitGroup
+	var door error
+	told.Go(func() { n.hub.Drain(ctx, n.cfg.Drain) })
+	told.Go(func() { door = n.closeDoor(ctx) })
 	errs := []error{n.public.close(ctx)} // no new connection; hijacked ones live on
-	<-told
+	told.Wait()
+	errs = append(errs, door)
 	errs = append(errs, n.transport.Shutdown(ctx))
 	n.hub.Close()
 	if n.publish != nil {
@@ -204,6 +202,7 @@ func (n *Node) abandon() {
 	if n.bus != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
+		n.closeDoor(ctx) //nolint:errcheck // Start's own error says more
 		n.bus.Close(ctx) //nolint:errcheck // Start's own error says more
 	}
 }

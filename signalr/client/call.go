@@ -169,16 +169,22 @@ func (s *conn) taken(k *call) (v signalr.Value, end *signalr.Completion, err err
 	return first.value, nil, nil
 }
 
+// waiting counts those who wait for a channel. Who has been told waits no
+// more, though it may not know yet.
+type waiting map[<-chan struct{}]int
+
 // await waits for something that only the reader can bring.
 func (s *conn) await(ctx context.Context, c <-chan struct{}) error {
 	s.mu.Lock()
-	s.waiting++
+	s.waiting[c]++
 	s.ease()
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
-		s.waiting--
-		s.mu.Unlock()
+		defer s.mu.Unlock()
+		if s.waiting[c]--; s.waiting[c] <= 0 {
+			delete(s.waiting, c)
+		}
 	}()
 	select {
 	case <-c:
@@ -198,12 +204,13 @@ func (s *conn) completed(m *signalr.Completion) {
 	if k := s.calls[m.ID]; k != nil {
 		delete(s.calls, m.ID)
 		k.end = m
-		k.tell()
+		s.tell(k)
 	}
 }
 
-// tell wakes who waits for a call.
-func (k *call) tell() {
+// tell wakes who waits for a call. The caller holds mu.
+func (s *conn) tell(k *call) {
+	delete(s.waiting, k.wake)
 	select {
 	case k.wake <- struct{}{}:
 	default:

@@ -36,7 +36,7 @@ type conn struct {
 	broken  error // why link was given up by somebody else than the reader
 	closing bool  // this side has said goodbye
 	calls   map[string]*call
-	waiting int                // how many wait for what only the reader can bring
+	waiting waiting            // those who wait for what only the reader can bring
 	held    chan struct{}      // closed to let the reader go on; nil while it is not held
 	later   []signalr.Message  // to be sent by the keeper
 	replay  *replay            // nil without stateful reconnect
@@ -58,6 +58,7 @@ func newConn(c *Client, id string, l link) *conn {
 		link:     l,
 		up:       true,
 		calls:    map[string]*call{},
+		waiting:  waiting{},
 		heard:    time.Now(),
 	}
 	s.life, s.over = context.WithCancelCause(context.Background())

@@ -106,6 +106,7 @@ func (s *conn) sequence(m signalr.Message) (wanted bool, err error) {
 	if a, ok := m.(*signalr.Ack); ok {
 		s.replay.acked(a.ID)
 		if s.room != nil && !s.replay.full() {
+			delete(s.waiting, s.room)
 			close(s.room)
 			s.room = nil
 		}

@@ -121,14 +121,14 @@ func (s *conn) put(id string, v signalr.Value, n int) (held <-chan struct{}, don
 	switch {
 	case k == nil || !k.stream || k.failed != nil || s.life.Err() != nil:
 		return nil, true
-	case k.bytes <= holdBytes, (s.waiting > 0 || k.late) && k.bytes+n <= s.c.o.MaxStreamBytes:
+	case k.bytes <= holdBytes, (len(s.waiting) > 0 || k.late) && k.bytes+n <= s.c.o.MaxStreamBytes:
 		k.items = append(k.items, item{v, n})
 		k.bytes += n
-		k.tell()
+		s.tell(k)
 		return nil, true
-	case s.waiting > 0, k.late:
+	case len(s.waiting) > 0, k.late:
 		k.failed = ErrOverrun // forget cancels it
-		k.tell()
+		s.tell(k)
 		return nil, true
 	}
 	s.held = make(chan struct{})

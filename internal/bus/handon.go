@@ -1,0 +1,57 @@
+package bus
+
+import (
+	"fmt"
+
+	"rte/internal/event"
+)
+
+// What lanes do for the feeds of a store inside: hand on each stored event
+// once. Everything here is called with lanes.mu held.
+
+// handOn gives an item that was stored to whoever watches, unless it was given
+// before. An answer that was lost shows as a duplicate at the next attempt.
+func (l *lanes) handOn(it *item, a ack, cursor string) {
+	it.stream.newest = max(it.stream.newest, a.sequence)
+	if l.feeds == nil || it.handed || a.duplicate && a.sequence <= it.floor {
+		return
+	}
+	it.handed = true
+	l.feeds.hand(it.event, cursor)
+}
+
+// leave gives up an attempt. Its answer may still come, and then its event is
+// in the store and must be heard, though its call was told otherwise.
+func (l *lanes) leave(it *item) {
+	delete(l.inFlight, it.token)
+	if l.feeds == nil {
+		return
+	}
+	if len(l.late) >= l.window { // of a store that has not answered for long
+		clear(l.late)
+	}
+	l.late[it.token] = it
+}
+
+// tooLate takes an answer to an attempt that was given up.
+func (l *lanes) tooLate(token uint64, a ack) {
+	it := l.late[token]
+	delete(l.late, token)
+	if it != nil && a.err == nil {
+		l.handOn(it, a, it.stream.cursor(a.sequence))
+	}
+}
+
+// lose ends an item of which nobody can say whether it was stored: it has no
+// id, so it cannot be sent again.
+func (l *lanes) lose(it *item, send []sending) []sending {
+	it.err = errLost
+	if c := it.call; !c.abandoned {
+		l.stats.unavailable++
+		c.refuse(it.index, errLost)
+		c.finish()
+	}
+	return l.advance(it, send)
+}
+
+var errLost = fmt.Errorf("%w: the answer was lost", event.ErrUnavailable)
