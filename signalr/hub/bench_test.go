@@ -28,7 +28,7 @@ type crowd struct {
 	close func()
 }
 
-func newCrowd(b *testing.B, n int, memory bool) *crowd {
+func newCrowd(b testing.TB, n int, memory bool) *crowd {
 	b.Helper()
 	c := &crowd{}
 	connected := make(chan *hub.Conn, 1)

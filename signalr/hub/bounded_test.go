@@ -3,8 +3,6 @@ package hub_test
 import (
 	"bytes"
 	"context"
-	"fmt"
-	"net/http"
 	"runtime"
 	"strings"
 	"testing"
@@ -18,170 +16,146 @@ import (
 	"rte/signalr/transport"
 )
 
-// heap is what is in use, for data and for stacks, in bytes.
-func heap() int64 {
+// heap is what is in use, in bytes, and with it the stacks of goroutines.
+func heap() (data, withStacks int64) {
 	runtime.GC()
 	runtime.GC() // what pools held is gone behind the second
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc + m.StackInuse)
+	return int64(m.HeapAlloc), int64(m.HeapAlloc + m.StackInuse)
 }
 
-// What a peer may cost, whatever it sends, in bytes for each connection. base is
-// an open connection of both ends in this process: net/http's goroutines and
-// buffers have gone, the network in memory has its own; under the race detector
-// it is 28 KB.
+// What a peer may cost is made of these, in bytes.
 const (
-	base     = 40 << 10
-	maxBytes = 32 << 10 // Options.MaxMessageBytes by default
+	// base is an open connection, both ends of it, in this process: net/http's
+	// goroutines and buffers have gone, the network in memory has its own. It
+	// is 28 KB under the race detector, less without.
+	base = 40 << 10
+	// request is an HTTP request under way, both ends of it: two goroutines, 4
+	// KiB to read and 4 KiB to write on either side, and 32 KiB with which the
+	// client copies a body.
+	request = 128 << 10
+	// maxBytes is Options.MaxMessageBytes by default.
+	maxBytes = 32 << 10
+	// wireBytes is what the network takes that nobody reads.
+	wireBytes = 64 << 10
+	// batch is what the hub hands to a transport at once, and that keeps until
+	// its client takes it. Slices that grow may be a quarter larger.
+	batch = (64 << 10) * 5 / 4
+	// queueBytes is Options.QueueBytes here.
+	queueBytes = 100 << 10
+	// held is what is left of a connection that has gone, of the test's own; ran
+	// is what the runtime keeps of a goroutine, to use it again.
+	held, ran = 6 << 10, 1 << 10
 )
 
-// TestMemoryIsBounded has many connections do what costs most, and measures. Not
-// parallel: it reads the allocator's own figures.
-func TestMemoryIsBounded(t *testing.T) {
-	const conns = 100
-	for _, test := range []struct {
-		name string
-		do   func(s *site, w *wire) // for each connection, the handshake is done
-		raw  bool                   // or is not
-		most int64
-		end  bool // the connection is closed for it
-	}{
-		{"nothing", func(*site, *wire) {}, false, base, false},
-		{"a handshake that trickles and never ends", func(_ *site, w *wire) {
-			w.raw(`{"protocol":"json",`)
-			for range 30 {
-				w.raw(strings.Repeat(" ", 1000))
-			}
-		}, true, base + 2*maxBytes, false},
-		{"a handshake without end", func(_ *site, w *wire) { w.raw(strings.Repeat(" ", maxBytes+1)) }, true, base, true},
-		{"a message that trickles and never ends", func(_ *site, w *wire) {
-			for range 30 {
-				w.raw(strings.Repeat(" ", 1000))
-			}
-		}, false, base + maxBytes + maxBytes/2, false},
-		{"a message without end", func(_ *site, w *wire) { w.raw(strings.Repeat(" ", maxBytes+1)) }, false, base, true},
-		{"a thousand empty, tiny and broken-up frames", func(_ *site, w *wire) {
-			for range 250 {
-				w.raw("")
-				w.raw(" ")
-				w.frame(ws.NewFrame(ws.OpText, false, []byte(" ")))
-				w.frame(ws.NewFrame(ws.OpContinuation, true, nil))
-			}
-		}, false, base + maxBytes, false},
-		{"pings whose answers are not read", func(_ *site, w *wire) {
-			for range 1000 {
-				w.frame(ws.NewPingFrame(bytes.Repeat([]byte("p"), 125)))
-			}
-		}, false, base + 64<<10 + 64<<10, false}, // the network takes 64 KiB; behind it wait 16 KiB at most
-		{"calls behind one that does not return", func(_ *site, w *wire) {
-			for range 15 {
-				w.send(call("", "Block", `"`+strings.Repeat("x", 1000)+`"`))
-			}
-		}, false, base + 16*3000, false},
-		{"ids of streams and results that nobody knows", func(_ *site, w *wire) {
-			for i := range 500 {
-				w.send(item(fmt.Sprint(i), "1"), done(fmt.Sprint(i)), cancel(fmt.Sprint(i)), result(fmt.Sprint("hub", i), "1"), ack(i))
-			}
-		}, false, base, false},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				block := make(chan struct{})
-				defer close(block)
-				s := newSite(t, hub.Options{Methods: blocking(block)})
-				one := s.open() // what is made once is there
-				before := heap()
-				for range conns {
-					w := s.open()
-					if !test.raw {
-						w.send(handshake)
-						w.expect("{}")
-					}
-					test.do(s, w)
-				}
-				if test.end {
-					time.Sleep(10 * time.Second) // the answer to the close frame is waited for
-				}
-				synctest.Wait()
-				each := (heap() - before) / conns
-				t.Logf("%d bytes for each connection", each)
-				if each > test.most {
-					t.Errorf("%d bytes for each connection, want at most %d", each, test.most)
-				}
-				if n := s.hub.Stats().Connections; test.end && n > 1 || !test.end && n != conns+1 {
-					t.Errorf("%d connections are open, want them closed: %t", n, test.end)
-				}
-				runtime.KeepAlive(one)
-			})
-		})
-	}
+// A cost is what one peer makes the server hold.
+type cost struct {
+	name string
+	peer func(s *site) // connects and does it
+	most int64         // bytes for each
+	ends bool          // the hub closes the connection for it
+	n    int           // peers, default 100
+	kept int64         // bytes that the test keeps of each
 }
 
-// blocking is a method that returns when it is let.
-func blocking(gate <-chan struct{}) map[string]hub.Method {
-	return map[string]hub.Method{"Block": func(context.Context, *hub.Call) (signalr.Value, error) {
-		<-gate
-		return nil, nil
-	}}
-}
-
-// Negotiations leave nothing behind, however many are never used.
-func TestNegotiationsCostNothing(t *testing.T) {
-	h := hub.New(hub.Options{})
-	defer h.Close()
-	mux := transport.Mount("/hub", transport.NewHandler(h.Accept, transport.Options{StatefulReconnect: true}), http.NotFoundHandler())
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://hub.test/hub/negotiate?negotiateVersion=1&useStatefulReconnect=true", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	negotiate := func(times int) {
-		for range times {
-			mux.ServeHTTP(discard{http.Header{}}, r)
-		}
-	}
-	negotiate(100)
-	before := heap()
-	negotiate(100_000)
-	if grown := heap() - before; grown > 256<<10 {
-		t.Errorf("100,000 negotiations left %d bytes", grown)
-	}
-}
-
-// discard is an answer that nobody reads.
-type discard struct{ header http.Header }
-
-func (d discard) Header() http.Header         { return d.header }
-func (d discard) Write(p []byte) (int, error) { return len(p), nil }
-func (d discard) WriteHeader(int)             {}
-
-// A connection whose client does not come back costs its queues at most, and
-// nothing in the end.
-func TestMemoryOfParkedConnections(t *testing.T) {
+// measure has many peers do it, and sees that all is given back when they have
+// gone. Not parallel: it reads the allocator's own figures.
+func (c cost) measure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const conns, queue = 50, 100 << 10
-		h := hub.New(hub.Options{QueueBytes: queue})
-		s := serve(t, h, transport.NewHandler(h.Accept, transport.Options{StatefulReconnect: true}))
-		before := heap()
-		for range conns {
-			w, _ := s.stateful()
-			w.send(ping)
-			synctest.Wait()
-			w.cut()
+		n := int64(c.n)
+		if n == 0 {
+			n = 100
 		}
-		for range 90 {
-			for _, c := range h.Conns() {
-				c.Send(push(strings.Repeat("x", 1000))) // a frame for each: nothing is shared
-			}
+		h := hub.New(costly())
+		s := serve(t, h, transport.NewHandler(h.Accept, transport.Options{StatefulReconnect: true}))
+		s.shake().conn.Close() // what is made once is there
+		synctest.Wait()
+		goroutines := runtime.NumGoroutine()
+		data, before := heap()
+		for range n {
+			c.peer(s)
+		}
+		if c.ends {
+			time.Sleep(10 * time.Second) // the answer to a close frame is waited for
 		}
 		synctest.Wait()
-		if each := (heap() - before) / conns; each > base+2*queue || h.Stats().Connections != conns {
-			t.Errorf("%d bytes for each of %d connections, want at most %d", each, h.Stats().Connections, base+2*queue)
+		_, now := heap()
+		each, more := (now-before)/n, runtime.NumGoroutine()-goroutines
+		t.Logf("%d bytes for each connection, at most %d", each, c.most)
+		if each > c.most {
+			t.Errorf("%d bytes for each connection, want at most %d", each, c.most)
+		}
+		if open := int64(h.Stats().Connections); c.ends && open > 0 || !c.ends && open != n {
+			t.Errorf("%d connections are open, want them closed: %t", open, c.ends)
+		}
+		for _, conn := range h.Conns() {
+			conn.Transport().Abort()
+		}
+		for _, leave := range s.leave {
+			leave()
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if left := heap() - before; left > 512<<10 || h.Stats().Connections != 0 {
-			t.Errorf("%d bytes and %d connections are left", left, h.Stats().Connections)
+		most := held + c.kept + ran*int64(more)/n
+		now, _ = heap()
+		if left := (now - data) / n; left > most || runtime.NumGoroutine() > goroutines || h.Stats().Connections > 0 {
+			t.Errorf("%d bytes are left for each connection, want at most %d; %d goroutines, want %d; %d connections, want none",
+				left, most, runtime.NumGoroutine(), goroutines, h.Stats().Connections)
 		}
 	})
+}
+
+// costly are methods that hold what they are given until the connection ends.
+func costly() hub.Options {
+	block := func(ctx context.Context, _ *hub.Call) (signalr.Value, error) { <-ctx.Done(); return nil, nil }
+	return hub.Options{
+		QueueBytes: queueBytes,
+		Methods:    map[string]hub.Method{"Block": block, "Collect": block},
+		Streams:    map[string]hub.Stream{"Forever": forever},
+		Uploads:    map[string]int{"Collect": 1},
+	}
+}
+
+// trickle sends a thousand bytes at a time, then one at a time, and no end.
+func trickle(w *wire) {
+	for range 30 {
+		w.raw(strings.Repeat(" ", 1000))
+	}
+	for range 500 {
+		w.raw(" ")
+	}
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	for _, c := range []cost{
+		{name: "nothing", peer: func(s *site) { s.shake() }, most: base},
+		{name: "a handshake that trickles and never ends", peer: func(s *site) { trickle(s.open()) }, most: base + 2*maxBytes}, // append may double
+		{name: "a handshake without end", peer: func(s *site) { s.open().raw(strings.Repeat(" ", maxBytes+1)) }, most: base, ends: true},
+		{name: "a message that trickles and never ends", peer: func(s *site) { trickle(s.shake()) }, most: base + maxBytes*3/2}, // the reader grows by half
+		{name: "a message without end", peer: func(s *site) { s.shake().raw(strings.Repeat(" ", maxBytes+1)) }, most: base, ends: true},
+		{name: "a message that says it has 2 GiB", peer: func(s *site) {
+			s.talk(transport.WebSockets, signalr.MessagePack{}).shaking().raw([]byte("\xff\xff\xff\xff\x07" + strings.Repeat("x", 1000)))
+		}, most: base + 3000},
+		{name: "frames that say they have 2 EiB", peer: func(s *site) {
+			s.shake().conn.Write(append([]byte{0x81, 0xff, 0x10, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4}, bytes.Repeat([]byte{1, 2, 3, 4}, 250)...)) //nolint:errcheck // it shows
+		}, most: base + 3000},
+		{name: "100,000 empty, tiny and broken-up frames", peer: func(s *site) {
+			w, message := s.shake(), ping+"\x1e"
+			for i := range 25_000 {
+				b := []byte{message[i%len(message)]}
+				for _, f := range []ws.Frame{
+					ws.NewFrame(ws.OpText, false, b), ws.NewFrame(ws.OpContinuation, true, nil), ws.NewTextFrame(nil), ws.NewPongFrame(nil),
+				} {
+					w.frame(f) //nolint:errcheck // the figures show
+				}
+			}
+		}, most: base, n: 2},
+		{name: "100,000 pings whose answers are not read", peer: func(s *site) {
+			ping := ws.MustCompileFrame(ws.MaskFrame(ws.NewPingFrame(bytes.Repeat([]byte("p"), 125))))
+			go s.shake().conn.Write(bytes.Repeat(ping, 100_000)) //nolint:errcheck // it is cut in the end
+		}, most: base + wireBytes + 2*16<<10, n: 5}, // behind what the network takes wait 16 KiB, twice while they grow
+	} {
+		t.Run(c.name, c.measure)
+	}
 }

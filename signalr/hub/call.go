@@ -108,7 +108,7 @@ func (c *Conn) Closed(err error) {
 	in := &c.in
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.queue, in.over, in.held, in.holds = nil, true, false, 0
+	in.queue, in.bytes, in.over, in.held, in.holds = nil, 0, true, false, 0
 	if in.cancel != nil {
 		in.cancel()
 	}

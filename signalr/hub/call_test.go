@@ -94,7 +94,7 @@ func TestCallOutcomes(t *testing.T) {
 					}
 					w.send(call("2", "Echo", `"on"`))
 					if got := w.receive(); got != result("2", `"on"`) && !strings.Contains(test.name, "escaped") {
-						t.Errorf("behind it received %s, want the next answer", got)
+						s.Errorf("behind it received %s, want the next answer", got)
 					}
 				})
 			})
@@ -141,16 +141,19 @@ func TestCallsRunInOrder(t *testing.T) {
 
 // A slow method of one client is nothing to another.
 func TestSlowCallHoldsNobodyElse(t *testing.T) {
-	inBubble(t, hub.Options{Methods: map[string]hub.Method{
-		"Echo": echo,
-		"Slow": func(ctx context.Context, _ *hub.Call) (signalr.Value, error) {
-			<-ctx.Done()
-			return nil, nil
-		},
-	}}, func(s *site) {
-		s.shake().send(call("1", "Slow"))
+	options := func() hub.Options {
+		return hub.Options{Methods: map[string]hub.Method{
+			"Echo": echo,
+			"Slow": func(ctx context.Context, _ *hub.Call) (signalr.Value, error) {
+				<-ctx.Done()
+				return nil, nil
+			},
+		}}
+	}
+	everywhere(t, options, func(s *site) {
+		s.meet().send(call("1", "Slow"))
 		s.after(0, 0, "answered", func() {
-			w := s.shake()
+			w := s.meet()
 			w.send(call("1", "Echo", `"a"`))
 			w.expect(result("1", `"a"`))
 		})
@@ -186,10 +189,9 @@ func pushing() map[string]hub.Method {
 }
 
 func TestCompleteEarly(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	everyBubble(t, func(_ *testing.T, at func(hub.Options) *site) {
 		late := make(chan *hub.Call, 10)
-		s := newSite(t, hub.Options{Methods: map[string]hub.Method{
+		s := at(hub.Options{Methods: map[string]hub.Method{
 			"Join": func(_ context.Context, c *hub.Call) (signalr.Value, error) {
 				c.Conn.Send(push("before"))
 				c.Complete(signalr.Any("first"))
@@ -203,7 +205,7 @@ func TestCompleteEarly(t *testing.T) {
 				return nil, nil
 			},
 		}})
-		w := s.shake()
+		w := s.meet()
 		w.send(call("1", "Join"), call("", "Join"), call("2", "Null"))
 		w.expect(pushed("before"), result("1", `"first"`), pushed("behind"))
 		w.expect(pushed("before"), pushed("behind"))
@@ -218,14 +220,13 @@ func TestCompleteEarly(t *testing.T) {
 }
 
 func TestContextEndsWithTheConnection(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
 		ended := make(chan time.Time, 2)
 		wait := func(ctx context.Context) {
 			<-ctx.Done()
 			ended <- time.Now()
 		}
-		s := newSite(t, hub.Options{
+		s := at(hub.Options{
 			Methods: map[string]hub.Method{"Wait": func(ctx context.Context, _ *hub.Call) (signalr.Value, error) {
 				wait(ctx)
 				return nil, nil
@@ -235,24 +236,28 @@ func TestContextEndsWithTheConnection(t *testing.T) {
 				return nil
 			},
 		})
-		w := s.shake()
+		w := s.meet()
 		w.send(call("1", "Wait"))
-		<-time.After(time.Minute)
+		<-time.After(s.while())
 		if len(ended) > 0 {
 			t.Error("the context ended while the connection lived")
 		}
-		begin := time.Now()
-		w.conn.Close()
+		after, _, _ := s.lost()
+		if s.polls() {
+			after -= s.while() // that long it has not polled
+		}
+		end := time.Now().Add(after)
+		w.vanish()
 		for range 2 {
-			if at := <-ended; !at.Equal(begin) {
-				t.Errorf("the context ended %v after the connection", at.Sub(begin))
+			if at := <-ended; !at.Equal(end) {
+				t.Errorf("the context ended %v after the connection", at.Sub(end))
 			}
 		}
 	})
 }
 
 func TestCallKnowsItsConnection(t *testing.T) {
-	inBubble(t, hub.Options{
+	options := hub.Options{
 		Methods: map[string]hub.Method{"Who": func(_ context.Context, c *hub.Call) (signalr.Value, error) {
 			return signalr.Any([]any{c.Conn.ID(), c.Conn.Value, c.Conn.User(), c.Conn.ProtocolName(), c.Conn.Transport().Transport().String(), c.Invocation.Target, c.Conn.Reason()}), nil
 		}},
@@ -260,15 +265,16 @@ func TestCallKnowsItsConnection(t *testing.T) {
 			c.Value = "mine"
 			return nil
 		},
-	}, func(s *site) {
+	}
+	everywhere(t, func() hub.Options { return options }, func(s *site) {
 		c := s.dial(nil)
 		v, err := c.Invoke(s.Context(), "who")
 		if err != nil {
-			t.Fatal(err)
+			s.Fatal(err)
 		}
 		b, _ := v.AppendJSON(nil)
-		if want := `["` + c.ID() + `","mine",null,"json","WebSockets","who",""]`; string(b) != want {
-			t.Errorf("got %s, want %s", b, want)
+		if want := fmt.Sprintf(`[%q,"mine",null,%q,%q,"who",""]`, c.ID(), s.protocol.Name(), s.way); string(b) != want {
+			s.Errorf("got %s, want %s", b, want)
 		}
 	})
 }

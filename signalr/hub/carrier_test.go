@@ -8,122 +8,49 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
-	"testing"
 
 	"github.com/gobwas/ws"
-
-	"rte/signalr"
 )
 
 // A carrier is the client's end of a transport: bytes up, whole transport
 // messages down.
 type carrier interface {
-	write(p []byte)
+	write(p []byte) error
 	read() ([]byte, error) // io.EOF at the end
 	vanish()
-}
-
-// A talker speaks a protocol over a carrier. What it says and hears is written
-// as JSON records whatever the protocol is.
-type talker struct {
-	*testing.T
-	carrier
-	protocol signalr.Protocol
-	heard    []string
-	shaken   bool
-}
-
-func (k *talker) send(records ...string) {
-	k.Helper()
-	var b []byte
-	for _, record := range records {
-		m, err := signalr.JSON{}.Parse([]byte(record))
-		if err == nil {
-			b, err = k.protocol.Append(b, m)
-		}
-		if err != nil {
-			k.Fatal(err)
-		}
-	}
-	k.write(b)
-}
-
-// receive is the next record, or "end".
-func (k *talker) receive() string {
-	k.Helper()
-	for len(k.heard) == 0 {
-		p, err := k.read()
-		if errors.Is(err, io.EOF) {
-			return "end"
-		}
-		if err != nil {
-			k.Fatal(err)
-		}
-		if !k.shaken { // the answer is JSON in each protocol
-			text, taken := signalr.SplitHandshake(p)
-			if taken == 0 {
-				k.Fatalf("the handshake's answer is %q", p)
-			}
-			k.shaken = true
-			k.heard = append(k.heard, string(text))
-			p = p[taken:]
-		}
-		var reader signalr.Reader
-		err = reader.Feed(k.protocol, 1<<20, p, func(b []byte) error {
-			m, err := k.protocol.Parse(bytes.Clone(b))
-			if err != nil {
-				return err
-			}
-			record, err := signalr.JSON{}.Append(nil, m)
-			k.heard = append(k.heard, strings.TrimSuffix(string(record), "\x1e"))
-			return err
-		})
-		if err != nil {
-			k.Fatalf("received %q: %v", p, err)
-		}
-	}
-	record := k.heard[0]
-	k.heard = k.heard[1:]
-	return record
-}
-
-func (k *talker) expect(records ...string) {
-	k.Helper()
-	for _, want := range records {
-		if got := k.receive(); got != want {
-			k.Fatalf("received %s\n    want %s", got, want)
-		}
-	}
 }
 
 // A socketCarrier is a WebSocket.
 type socketCarrier struct {
 	*wire
 	binary bool
+	status ws.StatusCode // of the close frame that came
 }
 
-func (c socketCarrier) write(p []byte) {
-	f := ws.NewTextFrame(p)
+func (c *socketCarrier) write(p []byte) error {
 	if c.binary {
-		f = ws.NewBinaryFrame(p)
+		return c.frame(ws.NewBinaryFrame(p))
 	}
-	if err := c.frame(f); err != nil {
-		c.Fatal(err)
-	}
+	return c.frame(ws.NewTextFrame(p))
 }
 
-func (c socketCarrier) read() ([]byte, error) {
+func (c *socketCarrier) read() ([]byte, error) {
 	f, err := readFrame(c.in)
-	if err == nil && f.Header.OpCode == ws.OpClose {
+	switch {
+	case err == nil && f.Header.OpCode == ws.OpClose:
+		c.status, _ = ws.ParseCloseFrameData(f.Payload)
 		c.frame(ws.NewCloseFrame(f.Payload)) //nolint:errcheck // the answer is a courtesy
+		err = io.EOF
+	case errors.Is(err, net.ErrClosed): // vanished
 		err = io.EOF
 	}
 	return f.Payload, err
 }
 
-func (c socketCarrier) vanish() { c.conn.Close() }
+func (c *socketCarrier) vanish() { c.conn.Close() }
 
 // A webCarrier is what both other transports have in common.
 type webCarrier struct {
@@ -138,6 +65,7 @@ func (s *site) webCarrier() webCarrier {
 	c := webCarrier{site: s}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	s.Cleanup(c.cancel)
+	s.leave = append(s.leave, c.cancel)
 	resp, err := c.do(http.MethodPost, "/negotiate?negotiateVersion=1", "", nil)
 	if err != nil {
 		s.Fatal(err)
@@ -160,15 +88,22 @@ func (c webCarrier) do(method, path, accept string, body io.Reader) (*http.Respo
 	return c.server.Client().Do(r)
 }
 
-func (c webCarrier) write(p []byte) {
-	c.Helper()
+func (c webCarrier) write(p []byte) error {
 	resp, err := c.do(http.MethodPost, c.query, "", bytes.NewReader(p))
 	if err != nil {
-		c.Fatal(err)
+		return err
 	}
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		c.Fatalf("POST: %s", resp.Status)
+		return fmt.Errorf("POST: %s", resp.Status)
+	}
+	return nil
+}
+
+// posts sends a body; what comes of it does not matter.
+func (c webCarrier) posts(body io.Reader) {
+	if resp, err := c.do(http.MethodPost, c.query, "", body); err == nil {
+		resp.Body.Close()
 	}
 }
 
@@ -198,6 +133,8 @@ func (c eventCarrier) read() (p []byte, err error) {
 		line, err := c.in.ReadString('\n')
 		data, ok := strings.CutPrefix(line, "data: ")
 		switch {
+		case errors.Is(err, io.ErrUnexpectedEOF), c.ctx.Err() != nil: // the hub has cut it, or the client
+			return nil, io.EOF
 		case err != nil:
 			return nil, err
 		case ok:
@@ -238,6 +175,8 @@ func (c pollCarrier) read() ([]byte, error) {
 	for {
 		status, p, err := c.poll()
 		switch {
+		case c.ctx.Err() != nil: // vanished
+			return nil, io.EOF
 		case err != nil:
 			return nil, err
 		case status == http.StatusNoContent || status == http.StatusNotFound:

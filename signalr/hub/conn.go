@@ -49,6 +49,7 @@ type Conn struct {
 type inbox struct {
 	mu      sync.Mutex
 	queue   []task
+	bytes   int // of queue, as received
 	ctx     context.Context
 	cancel  context.CancelFunc // of the connection's life; nil until something has run
 	holds   int32              // who keeps the transport from feeding: queue and full uploads
@@ -61,6 +62,7 @@ type inbox struct {
 // A task is something to run for the client.
 type task struct {
 	run    func(context.Context)
+	bytes  int  // of the message that asked for it
 	beside bool // runs beside the others as soon as OnConnected has returned
 }
 
@@ -74,12 +76,16 @@ const (
 )
 
 // inboxLimit is how many calls may wait behind the one that runs before the
-// transport is told to stop reading.
-const inboxLimit = 16
+// transport is told to stop reading, and inboxBytes how large they may be all
+// together: a call of many small arguments takes many times its size.
+const (
+	inboxLimit = 16
+	inboxBytes = 16 << 10
+)
 
-// waitingLimit is the same while a result of the client's is waited for: it
-// comes behind the calls that the client sent before.
-const waitingLimit = 16 * inboxLimit
+// waiting is how many times as much may wait while a result of the client's is
+// waited for: it comes behind the calls that the client sent before.
+const waiting = 16
 
 // ID is the connection's public id.
 func (c *Conn) ID() string { return c.Transport().ID() }
@@ -164,7 +170,7 @@ func (c *Conn) ping() {
 func (c *Conn) Refreshed() {
 	c.expire()
 	if on := c.server.o.OnRefreshed; on != nil && !c.refreshed.Swap(true) {
-		c.enqueue(func(ctx context.Context) {
+		c.enqueue(0, func(ctx context.Context) {
 			c.refreshed.Store(false)
 			c.run(ctx, func(context.Context, *Call) (signalr.Value, error) { //nolint:errcheck // it has none
 				on(c)

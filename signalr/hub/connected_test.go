@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gobwas/ws"
 	"github.com/google/go-cmp/cmp"
 
 	"rte/signalr"
@@ -29,8 +30,7 @@ func TestOnConnectedRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
+			everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
 				var d diary
 				o := d.options()
 				o.DetailedErrors = test.detailed
@@ -46,10 +46,11 @@ func TestOnConnectedRefuses(t *testing.T) {
 					}
 					return test.err
 				}
-				s := newSite(t, o)
-				w := s.open()
-				w.send(handshake, call("1", "Ran"), call("2", "Ran"))
-				w.expect("{}", pushed("hello"), `{"type":7,"error":"`+test.want+`"}`, "status 1011", "end")
+				s := at(o)
+				w := s.arrive()
+				w.greet(call("1", "Ran"), call("2", "Ran"))
+				w.expect("{}", pushed("hello"), `{"type":7,"error":"`+test.want+`"}`)
+				w.closed(ws.StatusInternalServerError)
 				synctest.Wait()
 				if diff := cmp.Diff([]string{"connected", "disconnected refused"}, d.read()); diff != "" {
 					t.Errorf("diary (-want +got):\n%s", diff)
@@ -61,8 +62,7 @@ func TestOnConnectedRefuses(t *testing.T) {
 
 // What has been closed runs nothing more, though it was asked before.
 func TestNothingRunsAfterClose(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
 		var d diary
 		o := d.options()
 		gate := make(chan struct{})
@@ -71,14 +71,15 @@ func TestNothingRunsAfterClose(t *testing.T) {
 			<-gate
 			return nil, nil
 		}
-		s := newSite(t, o)
-		w := s.shake()
+		s := at(o)
+		w := s.meet()
 		w.send(call("1", "Ran"), call("2", "Ran"), call("3", "Ran"))
 		synctest.Wait()
 		(<-d.conns).Close("revoked", "", false)
 		synctest.Wait()
 		close(gate)
-		w.expect(`{"type":7}`, "status 1000", "end")
+		w.expect(`{"type":7}`)
+		w.closed(ws.StatusNormalClosure)
 		synctest.Wait()
 		if diff := cmp.Diff([]string{"connected", "ran", "disconnected revoked"}, d.read()); diff != "" {
 			t.Errorf("diary (-want +got):\n%s", diff)
@@ -87,7 +88,7 @@ func TestNothingRunsAfterClose(t *testing.T) {
 }
 
 func TestPushOfOnConnectedComesFirst(t *testing.T) {
-	inBubble(t, hub.Options{
+	options := hub.Options{
 		Methods: map[string]hub.Method{"Echo": echo},
 		OnConnected: func(_ context.Context, c *hub.Conn) error {
 			<-time.After(time.Second)
@@ -96,9 +97,10 @@ func TestPushOfOnConnectedComesFirst(t *testing.T) {
 			}
 			return nil
 		},
-	}, func(s *site) {
-		w := s.open()
-		w.send(handshake, call("1", "Echo", `"a"`))
+	}
+	everywhere(t, func() hub.Options { return options }, func(s *site) {
+		w := s.arrive()
+		w.greet(call("1", "Echo", `"a"`))
 		s.after(0, 0, "the handshake's answer", func() { w.expect("{}") })
 		s.after(time.Second, time.Second, "pushes and answer", func() { w.expect(pushed("0"), pushed("1"), pushed("2"), result("1", `"a"`)) })
 	})
@@ -106,8 +108,7 @@ func TestPushOfOnConnectedComesFirst(t *testing.T) {
 
 // OnDisconnected waits for what runs, and its panic is nobody else's.
 func TestOnDisconnectedIsLast(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
 		var d diary
 		o := d.options()
 		o.Methods["Slow"] = func(ctx context.Context, _ *hub.Call) (signalr.Value, error) {
@@ -122,47 +123,49 @@ func TestOnDisconnectedIsLast(t *testing.T) {
 			note(c, err)
 			panic("in OnDisconnected")
 		}
-		s := newSite(t, o)
-		w := s.shake()
+		s := at(o)
+		w := s.meet()
 		w.send(call("1", "Slow"), call("2", "Slow"))
 		synctest.Wait()
-		w.conn.Close()
+		w.vanish()
 		<-time.After(time.Minute)
-		if diff := cmp.Diff([]string{"connected", "method ended", "disconnected lost, with an error"}, d.read()); diff != "" {
+		if diff := cmp.Diff([]string{"connected", "method ended", s.lostEntry()}, d.read()); diff != "" {
 			t.Errorf("diary (-want +got):\n%s", diff)
 		}
-		w = s.shake()
+		w = s.meet()
 		w.send(call("1", "Echo", `"the server lives"`))
 		w.expect(result("1", `"the server lives"`))
 	})
 }
 
 func TestCloseTexts(t *testing.T) {
-	inBubble(t, hub.Options{
+	options := hub.Options{
 		KeepAlive:      time.Hour,
 		DetailedErrors: true,
 		CloseTexts:     map[hub.CloseReason]string{hub.Timeout: "timeout", hub.Protocol: "protocol", hub.Draining: "draining", hub.Refused: "never this one"},
-	}, func(s *site) {
-		w := s.shake()
-		w.send("x")
+	}
+	everywhere(t, func() hub.Options { return options }, func(s *site) {
+		w := s.meet()
+		w.raw([]byte("\x01x\x1e")) // unreadable in either protocol
 		w.expect(`{"type":7,"error":"protocol","allowReconnect":true}`)
-		w = s.shake()
-		w.send(ping)
-		w.expect(`{"type":7,"error":"timeout","allowReconnect":true}`)
-		w = s.open()
-		w.send("x")
+		if !s.polls() { // or nobody is too silent
+			w = s.meet()
+			w.send(ping)
+			w.expect(`{"type":7,"error":"timeout","allowReconnect":true}`)
+		}
+		w = s.arrive()
+		w.raw([]byte("x\x1e"))
 		w.expect(`{"error":"An unexpected error occurred during connection handshake."}`)
-		w = s.shake()
+		w = s.meet()
 		s.hub.Drain(s.Context(), 0)
 		w.expect(`{"type":7,"error":"draining","allowReconnect":true}`)
 	})
 }
 
 func TestGoodbyeHasNoError(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
 		errs := make(chan error, 2)
-		s := newSite(t, hub.Options{
+		s := at(hub.Options{
 			OnDisconnected: func(_ *hub.Conn, err error) { errs <- err },
 		})
 		client := s.dial(nil)
@@ -174,11 +177,11 @@ func TestGoodbyeHasNoError(t *testing.T) {
 			t.Errorf("OnDisconnected(%v), want nil", err)
 		}
 		c := make(chan *hub.Conn, 1)
-		s2 := newSite(t, hub.Options{
+		s2 := at(hub.Options{
 			OnConnected:    func(_ context.Context, conn *hub.Conn) error { c <- conn; return nil },
 			OnDisconnected: func(_ *hub.Conn, err error) { errs <- err },
 		})
-		s2.shake()
+		s2.meet()
 		(<-c).Transport().Abort()
 		if err := <-errs; !errors.Is(err, transport.ErrAborted) {
 			t.Errorf("OnDisconnected(%v), want %v", err, transport.ErrAborted)

@@ -70,7 +70,7 @@ func (c *Conn) gone() bool {
 
 // dispatch finds out how an invocation is run. Whatever comes behind it may
 // refer to its streams, so they are known from here on.
-func (c *Conn) dispatch(m *signalr.Invocation) {
+func (c *Conn) dispatch(m *signalr.Invocation, bytes int) {
 	s := c.server
 	e, ok := s.methods[m.Target]
 	if !ok {
@@ -79,7 +79,7 @@ func (c *Conn) dispatch(m *signalr.Invocation) {
 	call := &Call{Conn: c, Invocation: m}
 	refusal := s.refusal(m, e, ok)
 	if refusal == "" && !m.Stream && e.uploads == 0 {
-		c.enqueue(func(ctx context.Context) {
+		c.enqueue(bytes, func(ctx context.Context) {
 			if !c.gone() {
 				c.invoke(ctx, e.method, call, func() {})
 			}
@@ -98,13 +98,13 @@ func (c *Conn) dispatch(m *signalr.Invocation) {
 	}
 	switch {
 	case refusal != "" && m.Stream:
-		c.beside(refuse)
+		c.beside(bytes, refuse)
 	case refusal != "":
-		c.enqueue(refuse)
+		c.enqueue(bytes, refuse)
 	case m.Stream:
-		c.beside(func(context.Context) { c.stream(ctx, e.stream, call, ended) })
+		c.beside(bytes, func(context.Context) { c.stream(ctx, e.stream, call, ended) })
 	default:
-		c.beside(func(context.Context) {
+		c.beside(bytes, func(context.Context) {
 			if c.gone() {
 				call.closeUploads()
 				ended()

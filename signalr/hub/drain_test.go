@@ -2,15 +2,18 @@ package hub_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gobwas/ws"
 
 	"rte/signalr/hub"
 )
 
 // goodbyes reads what each client hears and returns when.
-func (s *site) goodbyes(wires []*wire) []time.Duration {
+func (s *site) goodbyes(wires []*talker) []time.Duration {
 	s.Helper()
 	begin := time.Now()
 	told := make(chan time.Duration, len(wires))
@@ -18,7 +21,7 @@ func (s *site) goodbyes(wires []*wire) []time.Duration {
 		go func() {
 			w.expect(`{"type":7,"allowReconnect":true}`)
 			told <- time.Since(begin)
-			w.expect("status 1000", "end")
+			w.closed(ws.StatusNormalClosure)
 		}()
 	}
 	var all []time.Duration
@@ -29,12 +32,14 @@ func (s *site) goodbyes(wires []*wire) []time.Duration {
 	return all
 }
 
+// The pace is the hub's and the same for all: one transport shows it, and
+// TestDrainOnEveryWay that it reaches the others.
 func TestDrainIsPaced(t *testing.T) {
 	const clients, over = 200, 10 * time.Second
 	inBubble(t, hub.Options{}, func(s *site) {
-		var wires []*wire
+		var wires []*talker
 		for range clients {
-			wires = append(wires, s.shake())
+			wires = append(wires, s.meet())
 		}
 		done := make(chan time.Duration, 1)
 		go func() {
@@ -44,7 +49,7 @@ func TestDrainIsPaced(t *testing.T) {
 		}()
 		when := s.goodbyes(wires)
 		if took := <-done; took > over {
-			t.Errorf("Drain took %v, want at most %v", took, over)
+			s.Errorf("Drain took %v, want at most %v", took, over)
 		}
 		buckets := map[int]int{}
 		for _, d := range when {
@@ -52,10 +57,10 @@ func TestDrainIsPaced(t *testing.T) {
 		}
 		// 200 clients need no longer than a second at the least pace.
 		if when[len(when)-1] < 900*time.Millisecond || buckets[0] > clients {
-			t.Errorf("told at %v", when)
+			s.Errorf("told at %v", when)
 		}
 		if st := s.hub.Stats(); st.Closes[hub.Draining] != clients || st.Connections != 0 {
-			t.Errorf("Stats = %+v, want %d draining", st, clients)
+			s.Errorf("Stats = %+v, want %d draining", st, clients)
 		}
 	})
 }
@@ -65,9 +70,9 @@ func TestDrainIsPaced(t *testing.T) {
 func TestDrainKeepsItsTime(t *testing.T) {
 	const clients, over = 400, time.Second
 	inBubble(t, hub.Options{}, func(s *site) {
-		var wires []*wire
+		var wires []*talker
 		for range clients {
-			wires = append(wires, s.shake())
+			wires = append(wires, s.meet())
 		}
 		go s.hub.Drain(s.Context(), over)
 		quarters := [5]int{}
@@ -76,7 +81,7 @@ func TestDrainKeepsItsTime(t *testing.T) {
 		}
 		for i, n := range quarters[:4] {
 			if n < clients/4-10 || n > clients/4+10 {
-				t.Errorf("quarter %d: %d clients told, want about %d (%v)", i, n, clients/4, quarters)
+				s.Errorf("quarter %d: %d clients told, want about %d (%v)", i, n, clients/4, quarters)
 			}
 		}
 	})
@@ -84,10 +89,10 @@ func TestDrainKeepsItsTime(t *testing.T) {
 
 func TestDrainAtOnce(t *testing.T) {
 	for _, canceled := range []bool{false, true} {
-		inBubbleNamed(t, "", hub.Options{}, func(s *site) {
-			var wires []*wire
+		everywhereNamed(t, fmt.Sprint(canceled), func() hub.Options { return hub.Options{} }, func(s *site) {
+			var wires []*talker
 			for range 50 {
-				wires = append(wires, s.shake())
+				wires = append(wires, s.meet())
 			}
 			ctx, cancel := context.WithCancel(s.Context())
 			over := time.Duration(0)
@@ -99,7 +104,7 @@ func TestDrainAtOnce(t *testing.T) {
 			go s.hub.Drain(ctx, over)
 			for _, d := range s.goodbyes(wires) {
 				if d != 0 {
-					t.Errorf("told after %v, want at once", d)
+					s.Errorf("told after %v, want at once", d)
 				}
 			}
 		})
@@ -109,12 +114,12 @@ func TestDrainAtOnce(t *testing.T) {
 // Those who come while it goes on are told, too; those who have gone are not
 // waited for.
 func TestDrainTellsNewcomers(t *testing.T) {
-	inBubble(t, hub.Options{}, func(s *site) {
-		first, gone := s.shake(), s.shake()
+	everywhere(t, func() hub.Options { return hub.Options{} }, func(s *site) {
+		first, gone := s.meet(), s.meet()
 		ctx, cancel := context.WithCancel(s.Context())
 		defer cancel()
 		for range 100 {
-			s.shake()
+			s.meet()
 		}
 		done := make(chan struct{})
 		go func() {
@@ -122,11 +127,11 @@ func TestDrainTellsNewcomers(t *testing.T) {
 			close(done)
 		}()
 		<-time.After(100 * time.Millisecond)
-		gone.conn.Close()
-		late, unshaken := s.shake(), s.open()
+		gone.vanish()
+		late, unshaken := s.meet(), s.arrive()
 		first.expect(`{"type":7,"allowReconnect":true}`)
 		late.expect(`{"type":7,"allowReconnect":true}`)
-		unshaken.expect("status 1000")
+		unshaken.closed(ws.StatusNormalClosure)
 		<-done
 		s.hub.Drain(ctx, time.Hour) // nobody is left
 	})

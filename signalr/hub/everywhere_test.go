@@ -16,63 +16,7 @@ import (
 	"rte/signalr/transport"
 )
 
-// Further behaviour that does not depend on the way; stream_test, upload_test,
-// invoke_test, groups_test and call_test have the rest of it.
-
-// An OnConnected that fails: what it sent comes, then a Close that keeps the
-// client away, and OnDisconnected runs once.
-func TestRefusedEverywhere(t *testing.T) {
-	options := func() hub.Options {
-		o := withDiary()
-		connected := o.OnConnected
-		o.OnConnected = func(ctx context.Context, c *hub.Conn) error {
-			c.Send(push("hello"))
-			connected(ctx, c) //nolint:errcheck // it has none
-			return errSecret
-		}
-		return o
-	}
-	everywhere(t, options, func(s *site) {
-		w := s.meet()
-		w.expect(pushed("hello"), `{"type":7,"error":"Connection closed with an error."}`, "end")
-		<-time.After(time.Minute)
-		if st := s.hub.Stats(); st.Connections != 0 || st.Closes[hub.Refused] != 1 {
-			s.Errorf("Stats = %+v, want one refused", st)
-		}
-	})
-}
-
-// The largest message passes, one byte more closes. In MessagePack a text of
-// that size has a head of 3 bytes where JSON has two quotes.
-func TestMessageSizesEverywhere(t *testing.T) {
-	const most = 1000
-	options := func() hub.Options {
-		return hub.Options{MaxMessageBytes: most, Methods: map[string]hub.Method{"Echo": echo}}
-	}
-	everywhere(t, options, func(s *site) {
-		w := s.meet()
-		size := func(n int) int {
-			m, err := signalr.JSON{}.Parse([]byte(call("1", "Echo", `"`+strings.Repeat("x", n)+`"`)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			b, err := s.protocol.Append(nil, m)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return len(b)
-		}
-		n := most - size(most) + most
-		text := `"` + strings.Repeat("x", n) + `"`
-		if size(n) != most {
-			t.Fatalf("a text of %d bytes makes a message of %d, want %d", n, size(n), most)
-		}
-		w.send(call("1", "Echo", text), call("2", "Echo", text))
-		w.expect(result("1", text), result("2", text))
-		w.send(call("3", "Echo", `"x`+text[1:]))
-		w.expect(`{"type":7,"error":"Connection closed with an error.","allowReconnect":true}`, "end")
-	})
-}
+// Behaviour that the other files show over one way only, or of many clients.
 
 // Calls run beside each other where that is wanted.
 func TestParallelCallsEverywhere(t *testing.T) {

@@ -121,7 +121,7 @@ func (c *Conn) welcome(p signalr.Protocol) bool {
 	c.protocol.Store(&p)
 	o.mu.Unlock()
 	c.server.flush.add(c)
-	c.enqueue(c.connect)
+	c.enqueue(0, c.connect)
 	return true
 }
 
@@ -155,7 +155,7 @@ func (c *Conn) record(b []byte) error {
 	switch m := m.(type) {
 	case *signalr.Invocation:
 		c.server.calls.Add(1)
-		c.dispatch(m)
+		c.dispatch(m, len(b))
 	case *signalr.StreamItem:
 		c.uploaded(m)
 	case *signalr.Completion:

@@ -3,6 +3,7 @@ package hub_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"rte/signalr"
 	"rte/signalr/hub"
+	"rte/signalr/transport"
 )
 
 // A client that calls faster than its methods run is read no further; nothing
@@ -20,19 +22,19 @@ import (
 func TestFloodOfCalls(t *testing.T) {
 	for _, each := range []bool{true, false} { // a frame for each call, or one for all
 		t.Run(fmt.Sprint(each), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				const calls = 5000
+			everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
+				const calls = 400 // many times what may wait
 				gate := make(chan struct{})
 				var ran []string
-				s := newSite(t, hub.Options{Methods: map[string]hub.Method{"Take": func(_ context.Context, c *hub.Call) (signalr.Value, error) {
+				s := at(hub.Options{Methods: map[string]hub.Method{"Take": func(_ context.Context, c *hub.Call) (signalr.Value, error) {
 					<-gate
 					var text string
 					err := c.Bind(&text)
 					ran = append(ran, strings.TrimRight(text, "."))
 					return nil, err
 				}}})
-				w := s.shake()
+				s.server.Network.Buffer = 4 << 10
+				w := s.meet()
 				var want, records []string
 				for i := range calls {
 					want = append(want, fmt.Sprint(i))
@@ -57,9 +59,9 @@ func TestFloodOfCalls(t *testing.T) {
 					t.Fatal("the hub took everything while nothing ran")
 				default:
 				}
-				// 64 KiB are on the way, the hub has read at most a piece
-				// more than may wait.
-				if n := written.Load(); n > 64<<10+17*300+32<<10 {
+				// 4 KiB are on the way, the hub has read at most a piece
+				// more than may wait, and a client that posts holds one.
+				if n := written.Load(); n > 4<<10+17*300+32<<10 {
 					t.Errorf("%d bytes were taken while nothing ran", n)
 				}
 				if n := s.hub.Stats().Invocations; n > 200 {
@@ -78,16 +80,17 @@ func TestFloodOfCalls(t *testing.T) {
 
 // The same, again and again: between two floods the hub reads on.
 func TestFloodInWaves(t *testing.T) {
-	inBubble(t, hub.Options{Methods: map[string]hub.Method{"Echo": echo}}, func(s *site) {
-		w := s.shake()
+	everywhere(t, func() hub.Options { return echoes }, func(s *site) {
+		w := s.meet()
 		for wave := range 20 {
 			var calls, answers []string
 			for i := range 50 + wave {
 				calls = append(calls, call(fmt.Sprint(i), "Echo", `"x"`))
 				answers = append(answers, result(fmt.Sprint(i), `"x"`))
 			}
-			go w.send(calls...)
+			taken := w.begin(calls...)
 			w.expect(answers...)
+			taken()
 		}
 	})
 }
@@ -96,23 +99,24 @@ func TestFloodInWaves(t *testing.T) {
 func TestHeldConnectionEnds(t *testing.T) {
 	tests := []struct {
 		name string
-		end  func(s *site, w *wire, c *hub.Conn)
-		why  hub.CloseReason
+		end  func(s *site, w *talker, c *hub.Conn)
+		why  hub.CloseReason // "" is that of a client that vanishes
 	}{
-		{"the hub closes", func(_ *site, _ *wire, c *hub.Conn) { c.Close(hub.Aborted, "", false) }, hub.Aborted},
-		{"the network", func(_ *site, w *wire, c *hub.Conn) {
-			w.conn.Close()
-			c.Send(push("anyone?"))
-		}, hub.Lost},
-		{"drain", func(s *site, _ *wire, _ *hub.Conn) { s.hub.Drain(s.Context(), 0) }, hub.Draining},
-		{"cut", func(_ *site, _ *wire, c *hub.Conn) { c.Transport().Abort() }, hub.Lost},
+		{"the hub closes", func(_ *site, _ *talker, c *hub.Conn) { c.Close(hub.Aborted, "", false) }, hub.Aborted},
+		{"the network", func(s *site, w *talker, c *hub.Conn) {
+			w.vanish()
+			if s.way == transport.WebSockets { // it is not read
+				c.Send(push("anyone?"))
+			}
+		}, ""},
+		{"drain", func(s *site, _ *talker, _ *hub.Conn) { s.hub.Drain(s.Context(), 0) }, hub.Draining},
+		{"cut", func(_ *site, _ *talker, c *hub.Conn) { c.Transport().Abort() }, hub.Lost},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
+			everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
 				conns, ended := make(chan *hub.Conn, 1), make(chan hub.CloseReason, 1)
-				s := newSite(t, hub.Options{
+				s := at(hub.Options{
 					Methods: map[string]hub.Method{"Block": func(ctx context.Context, _ *hub.Call) (signalr.Value, error) {
 						<-ctx.Done() // only the connection's end releases it
 						return nil, nil
@@ -120,18 +124,23 @@ func TestHeldConnectionEnds(t *testing.T) {
 					OnConnected:    func(_ context.Context, c *hub.Conn) error { conns <- c; return nil },
 					OnDisconnected: func(c *hub.Conn, _ error) { ended <- c.Reason() },
 				})
-				w := s.shake()
+				w := s.meet()
+				var calls []string
 				for range 100 {
-					w.send(call("1", "Block"))
+					calls = append(calls, call("1", "Block"))
 				}
+				go w.write(w.encode(calls...)) //nolint:errcheck // it may not be taken to its end
 				synctest.Wait()
 				test.end(s, w, <-conns)
-				go func() { // what a live client does
+				why := test.why
+				if why == "" {
+					_, why, _ = s.lost()
+				} else { // a live client reads to the end
 					for got := w.receive(); got != "end"; got = w.receive() {
 					}
-				}()
-				if got := <-ended; got != test.why {
-					t.Errorf("ended as %s, want %s", got, test.why)
+				}
+				if got := <-ended; got != why {
+					t.Errorf("ended as %s, want %s", got, why)
 				}
 			})
 		})
@@ -139,82 +148,113 @@ func TestHeldConnectionEnds(t *testing.T) {
 }
 
 func TestMessageSizes(t *testing.T) {
-	const max = 1000
+	const most = 1000
 	const tooLarge = `{"type":7,"error":"Connection closed with an error. InvalidDataException: The maximum message size of 1000B was exceeded. The message size can be configured in AddHubOptions.","allowReconnect":true}`
-	sized := func(n int) string { // a call of n bytes, separator included
-		c := call("1", "Length", `""`)
-		return strings.Replace(c, `""`, `"`+strings.Repeat("x", n-1-len(c))+`"`, 1)
+	// sized is a call of n bytes with its framing.
+	sized := func(k *talker, n int) string {
+		text := strings.Repeat("x", most-200) // in MessagePack the head of a text depends on its size
+		over := len(k.encode(call("1", "Length", `"`+text+`"`))) - len(text)
+		return call("1", "Length", `"`+strings.Repeat("x", n-over)+`"`)
 	}
-	o := hub.Options{MaxMessageBytes: max, DetailedErrors: true, Methods: map[string]hub.Method{"Length": func(_ context.Context, c *hub.Call) (signalr.Value, error) {
-		var text string
-		err := c.Bind(&text)
-		return signalr.Any(len(text)), err
-	}}}
-	exact := result("1", fmt.Sprint(max-1-len(call("1", "Length", `""`))))
-	inBubbleNamed(t, "exactly", o, func(s *site) {
-		w := s.shake()
-		w.send(sized(max), sized(max)) // both in one frame
-		w.expect(exact, exact)
-		for _, r := range []string{sized(max), sized(max)} { // over many frames
-			for rest := r + "\x1e"; rest != ""; rest = rest[min(7, len(rest)):] {
-				w.raw(rest[:min(7, len(rest))])
+	options := func() hub.Options {
+		return hub.Options{MaxMessageBytes: most, DetailedErrors: true, Methods: map[string]hub.Method{"Length": func(_ context.Context, c *hub.Call) (signalr.Value, error) {
+			var text string
+			err := c.Bind(&text)
+			return signalr.Any(len(text)), err
+		}}}
+	}
+	exact := func(k *talker) string { return result("1", fmt.Sprint(strings.Count(sized(k, most), "x"))) }
+	everywhereNamed(t, "exactly", options, func(s *site) {
+		w := s.meet()
+		if n := len(w.encode(sized(w, most))); n != most {
+			s.Fatalf("the largest message has %d bytes, want %d", n, most)
+		}
+		w.send(sized(w, most), sized(w, most)) // both in one transport message
+		w.expect(exact(w), exact(w))
+		for range 2 { // over many
+			for piece := range slices.Chunk(w.encode(sized(w, most)), 7) {
+				w.raw(piece)
 			}
-			w.expect(exact)
+			w.expect(exact(w))
 		}
 		many := make([]string, 500)
 		for i := range many {
 			many[i] = call("", "Length", `""`)
 		}
-		w.send(append(many, call("2", "Length", `""`))...)
+		taken := w.begin(append(many, call("2", "Length", `""`))...)
 		w.expect(result("2", "0"))
+		taken()
 	})
-	inBubbleNamed(t, "one more", o, func(s *site) {
-		w := s.shake()
-		w.send(sized(max), sized(max+1), sized(max))
+	everywhereNamed(t, "one more", options, func(s *site) {
+		w := s.meet()
+		w.send(sized(w, most), sized(w, most+1), sized(w, most))
 		got := w.receive()
-		if got == exact { // it may still get out
+		if got == exact(w) { // it may still get out
 			got = w.receive()
 		}
 		if got != tooLarge {
-			t.Errorf("received %s, want %s", got, tooLarge)
+			s.Errorf("received %s, want %s", got, tooLarge)
 		}
-		w.expect("status 1000", "end")
+		w.closed(ws.StatusNormalClosure)
 	})
-	inBubbleNamed(t, "endless", o, func(s *site) {
-		w := s.shake()
-		for range max {
-			w.raw("x")
+	everywhereNamed(t, "endless", options, func(s *site) {
+		w := s.meet()
+		size := "" // as it says of itself: 2 GiB
+		if s.protocol.Binary() {
+			size = "\xff\xff\xff\xff\x07"
 		}
-		w.expect(tooLarge, "status 1000", "end")
+		for piece := range slices.Chunk([]byte(size+strings.Repeat("x", most-len(size))), 10) {
+			w.raw(piece)
+		}
+		w.expect(tooLarge)
+		w.closed(ws.StatusNormalClosure)
 	})
+}
+
+// unreadable are messages that are none, by protocol.
+var unreadable = map[string][]string{
+	"json": {
+		"", "{", "[]", "null", `{"type":"1"}`, `{"type":1}`, `{"type":1,"target":"Echo","arguments":{}}`, "\x02\x91\x06",
+		`{"type":1,"target":"Echo","arguments":["` + "\xff" + `"]}`, strings.Repeat("[", 10_000),
+	},
+	"messagepack": {
+		"\x00", "\x01\xc0", "\x01\x90", "\x02\x91\xc0", "\x02\x91\x01", // too short for what they say
+		"\x09\x95\x01\x80\xc0\xa1E\xc0\x90\x90", "\x06\x95\x01\x80\xc0\xa1\xff", "\x02\x91\xc1",
+	},
 }
 
 func TestUnreadableMessages(t *testing.T) {
 	const closed = `{"type":7,"error":"Connection closed with an error.","allowReconnect":true}`
-	for _, bad := range []string{"", "{", "[]", "null", `{"type":"1"}`, `{"type":1}`, `{"type":1,"target":"Echo","arguments":{}}`, "\x02\x91\x06", `{"type":1,"target":"Echo","arguments":["` + "\xff" + `"]}`, strings.Repeat("[", 10_000)} {
-		inBubbleNamed(t, fmt.Sprintf("%.20q", bad), hub.Options{Methods: methods()}, func(s *site) {
-			other := s.shake()
-			w := s.shake()
-			w.send(call("1", "Echo", `"a"`), bad, call("2", "Echo", `"b"`))
+	options := func() hub.Options { return hub.Options{Methods: methods()} }
+	everywhere(t, options, func(s *site) {
+		other := s.meet()
+		all := unreadable[s.protocol.Name()]
+		for _, bad := range all {
+			w := s.meet()
+			end := "\x1e"
+			if s.protocol.Binary() {
+				end = ""
+			}
+			w.raw(slices.Concat(w.encode(call("1", "Echo", `"a"`)), []byte(bad+end), w.encode(call("2", "Echo", `"b"`))))
 			got := w.receive()
 			if got == result("1", `"a"`) { // its answer may still get out
 				got = w.receive()
 			}
 			if got != closed {
-				t.Errorf("received %s, want %s", got, closed)
+				s.Errorf("behind %.20q received %s, want %s", bad, got, closed)
 			}
-			w.expect("status 1000", "end")
+			w.closed(ws.StatusNormalClosure)
 			other.send(call("1", "Echo", `"others live"`))
 			other.expect(result("1", `"others live"`))
-			synctest.Wait()
-			if got := s.hub.Stats().Closes; got[hub.Protocol] != 1 || len(got) != 1 {
-				t.Errorf("closes = %v, want one for the protocol", got)
-			}
-		})
-	}
+		}
+		synctest.Wait()
+		if got := s.hub.Stats().Closes; got[hub.Protocol] != uint64(len(all)) || len(got) != 1 {
+			s.Errorf("closes = %v, want %d for the protocol", got, len(all))
+		}
+	})
 }
 
-// Frames of either kind, in fragments, with pings among them.
+// Frames of either kind, in fragments: only a WebSocket has them.
 func TestFramesOfEveryForm(t *testing.T) {
 	inBubble(t, hub.Options{Methods: map[string]hub.Method{"Echo": echo}}, func(s *site) {
 		w := s.open()

@@ -2,10 +2,13 @@ package hub_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gobwas/ws"
 
 	"rte/signalr/hub"
 )
@@ -13,12 +16,13 @@ import (
 func TestHandshake(t *testing.T) {
 	const unexpected = `{"error":"An unexpected error occurred during connection handshake."}`
 	const canceled = `{"error":"Handshake was canceled."}`
+	// P is the protocol that the client speaks.
 	tests := []struct{ name, text, want string }{
-		{"version 1", handshake, "{}"},
-		{"version 2", `{"protocol":"json","version":2}`, "{}"},
-		{"version 0, as the released server takes it", `{"protocol":"json","version":0}`, "{}"},
-		{"further members", `{"x":[1],"version":1,"protocol":"json","features":{}}`, "{}"},
-		{"version 3", `{"protocol":"json","version":3}`, `{"error":"The server does not support version 3 of the 'json' protocol."}`},
+		{"version 1", `{"protocol":"P","version":1}`, "{}"},
+		{"version 2", `{"protocol":"P","version":2}`, "{}"},
+		{"version 0, as the released server takes it", `{"protocol":"P","version":0}`, "{}"},
+		{"further members", `{"x":[1],"version":1,"protocol":"P","features":{}}`, "{}"},
+		{"version 3", `{"protocol":"P","version":3}`, `{"error":"The server does not support version 3 of the 'P' protocol."}`},
 		{"unknown protocol", `{"protocol":"xml","version":1}`, `{"error":"The protocol 'xml' is not supported."}`},
 		{"protocol in another case", `{"protocol":"JSON","version":1}`, `{"error":"The protocol 'JSON' is not supported."}`},
 		{"protocol that must be escaped", `{"protocol":"a\"\u001e<","version":1}`, `{"error":"The protocol 'a\"\u001e<' is not supported."}`},
@@ -27,84 +31,84 @@ func TestHandshake(t *testing.T) {
 		{"no JSON", "hello", unexpected},
 		{"nothing", "", unexpected},
 		{"bad UTF-8", "{\"protocol\":\"\xff\",\"version\":1}", unexpected},
-		{"no version", `{"protocol":"json"}`, unexpected},
-		{"as large as may be", handshake + strings.Repeat(" ", 1023-len(handshake)), "{}"},
-		{"one byte too large", handshake + strings.Repeat(" ", 1024-len(handshake)), canceled},
+		{"no version", `{"protocol":"P"}`, unexpected},
+		{"as large as may be", "FILL", "{}"},
+		{"one byte too large", "FILL ", canceled},
 		{"much too large", strings.Repeat("x", 100_000), canceled},
 	}
+	options := func() hub.Options { return hub.Options{MaxMessageBytes: 1024, Methods: echoes.Methods} }
 	for _, test := range tests {
-		for _, size := range []int{0, 1, 100} { // bytes in a frame; 0: all
-			if size == 1 && len(test.text) > 5000 {
-				continue
+		for _, size := range []int{1 << 20, 1, 100} { // bytes in a transport message
+			if size == 1 && (len(test.text) > 200 || strings.Contains(test.text, "FILL")) {
+				continue // many requests, and nothing new
 			}
-			t.Run(fmt.Sprintf("%s/%d", test.name, size), func(t *testing.T) {
-				o := hub.Options{MaxMessageBytes: 1024, Methods: map[string]hub.Method{"Echo": echo}}
-				inBubble(t, o, func(s *site) {
-					w := s.open()
-					for rest := test.text + "\x1e"; rest != ""; {
-						n := len(rest)
-						if size > 0 {
-							n = min(n, size)
-						}
-						w.raw(rest[:n])
-						rest = rest[n:]
+			everywhereNamed(t, fmt.Sprintf("%s/%d", test.name, size), options, func(s *site) {
+				in := func(text string) string {
+					whole := `{"protocol":"P","version":1}`
+					text = strings.Replace(text, "FILL", whole+strings.Repeat(" ", 1023-len(whole)+1-len(s.protocol.Name())), 1)
+					return strings.Replace(text, "P", s.protocol.Name(), 1)
+				}
+				w := s.arrive()
+				for piece := range slices.Chunk([]byte(in(test.text)+"\x1e"), size) {
+					if w.write(piece) != nil {
+						break // refused already
 					}
-					w.expect(test.want)
-					if test.want != "{}" { // no Close message follows
-						w.expect("status 1000", "end")
-						return
-					}
-					w.send(call("1", "Echo", `"x"`))
-					w.expect(result("1", `"x"`))
-				})
+				}
+				w.expect(in(test.want))
+				if test.want != "{}" { // no Close message follows
+					w.closed(ws.StatusNormalClosure)
+					return
+				}
+				w.send(call("1", "Echo", `"x"`))
+				w.expect(result("1", `"x"`))
 			})
 		}
 	}
 }
 
 func TestHandshakeWithFirstCalls(t *testing.T) {
-	inBubble(t, hub.Options{Methods: map[string]hub.Method{"Echo": echo}}, func(s *site) {
-		w := s.open()
-		w.send(handshake, call("1", "Echo", `"a"`), ping, call("2", "Echo", `"b"`))
+	everywhere(t, func() hub.Options { return echoes }, func(s *site) {
+		w := s.arrive()
+		w.greet(call("1", "Echo", `"a"`), ping, call("2", "Echo", `"b"`))
 		w.expect("{}", result("1", `"a"`), result("2", `"b"`))
 
-		w = s.open()
-		all := handshake + "\x1e" + call("1", "Echo", `"a"`) + "\x1e" + call("2", "Echo", `"b"`) + "\x1e"
-		for _, b := range []byte(all) {
-			w.raw(string(b))
+		w = s.arrive()
+		all := slices.Concat([]byte(strings.Replace(handshake, "json", s.protocol.Name(), 1)+"\x1e"), w.encode(call("1", "Echo", `"a"`), call("2", "Echo", `"b"`)))
+		for _, b := range all {
+			w.raw([]byte{b})
 		}
 		w.expect("{}", result("1", `"a"`), result("2", `"b"`))
 	})
 }
 
 func TestRefusedHandshakeRunsNothing(t *testing.T) {
-	inBubble(t, hub.Options{Methods: map[string]hub.Method{"Echo": echo}}, func(s *site) {
-		w := s.open()
-		w.send(`{"protocol":"xml","version":1}`, handshake, call("1", "Echo", `"a"`))
-		w.expect(`{"error":"The protocol 'xml' is not supported."}`, "status 1000", "end")
+	everywhere(t, func() hub.Options { return echoes }, func(s *site) {
+		w := s.arrive()
+		w.raw(slices.Concat([]byte(`{"protocol":"xml","version":1}`+"\x1e"+handshake+"\x1e"), w.encode(call("1", "Echo", `"a"`))))
+		w.expect(`{"error":"The protocol 'xml' is not supported."}`)
+		w.closed(ws.StatusNormalClosure)
 		if n := s.hub.Stats().Invocations; n != 0 {
-			t.Errorf("%d invocations taken, want none", n)
+			s.Errorf("%d invocations taken, want none", n)
 		}
 	})
 }
 
 func TestHandshakeTimeout(t *testing.T) {
 	for _, said := range []string{"", "{", handshake} {
-		t.Run(said, func(t *testing.T) {
-			inBubble(t, hub.Options{}, func(s *site) {
-				<-time.After(300 * time.Millisecond) // not on the clock's tick
-				w := s.open()
-				if said != "" {
-					w.raw(said) // never its end
-				}
-				s.after(15*time.Second, 16*time.Second, "refused", func() {
-					w.expect(`{"error":"Handshake was canceled."}`, "status 1000", "end")
-				})
-				synctest.Wait()
-				if got := s.hub.Stats().Closes[hub.Refused]; got != 1 {
-					t.Errorf("%d connections refused, want 1", got)
-				}
+		everywhereNamed(t, said, func() hub.Options { return hub.Options{} }, func(s *site) {
+			<-time.After(300 * time.Millisecond) // not on the clock's tick
+			w := s.arrive()
+			if said != "" {
+				w.raw([]byte(said)) // never its end
+			}
+			s.after(15*time.Second, 16*time.Second, "refused", func() {
+				w.expect(`{"error":"Handshake was canceled."}`)
+				w.closed(ws.StatusNormalClosure)
 			})
+			synctest.Wait()
+			if got := s.hub.Stats().Closes[hub.Refused]; got != 1 {
+				s.Errorf("%d connections refused, want 1", got)
+			}
 		})
 	}
 }

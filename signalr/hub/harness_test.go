@@ -28,8 +28,9 @@ type site struct {
 	hub     *hub.Server
 	handler *transport.Handler
 	server  *signalrtest.Server
+	leave   []func() // for each client
 
-	// How meet comes here.
+	// How clients come here by arrive and meet.
 	way      transport.Transport
 	protocol signalr.Protocol
 }
@@ -50,7 +51,7 @@ func newSite(t *testing.T, o hub.Options) *site {
 
 func serve(t *testing.T, h *hub.Server, handler *transport.Handler) *site {
 	t.Helper()
-	s := &site{T: t, hub: h, handler: handler}
+	s := &site{T: t, hub: h, handler: handler, way: transport.WebSockets, protocol: signalr.JSON{}}
 	s.server = signalrtest.NewServer(transport.Mount("/hub", s.handler, http.NotFoundHandler()))
 	t.Cleanup(s.down)
 	return s
@@ -69,10 +70,10 @@ func (s *site) down() {
 	}
 }
 
-// dial connects a Go client.
+// dial connects a Go client, as meet does.
 func (s *site) dial(on map[string]func([]signalr.Value)) *client.Client {
 	s.Helper()
-	c, err := client.Dial(s.Context(), s.server.URL+"/hub", on, client.Options{HTTPClient: s.server.Client()})
+	c, err := client.Dial(s.Context(), s.server.URL+"/hub", on, client.Options{HTTPClient: s.server.Client(), Transport: client.Transport(s.way.String()), Protocol: s.protocol})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -102,6 +103,7 @@ func (s *site) open() *wire {
 		w.in = early
 	}
 	s.Cleanup(func() { conn.Close() })
+	s.leave = append(s.leave, func() { conn.Close() })
 	return w
 }
 

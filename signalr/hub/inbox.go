@@ -34,6 +34,7 @@ func (c *Conn) release() {
 	var ordered []task
 	for _, t := range in.queue {
 		if t.beside {
+			in.bytes -= t.bytes
 			c.spawnLocked(t.run)
 		} else {
 			ordered = append(ordered, t)
@@ -44,11 +45,12 @@ func (c *Conn) release() {
 	c.startLocked()
 }
 
-// enqueue adds an ordered task and sees to it that somebody runs it.
-func (c *Conn) enqueue(run func(context.Context)) {
+// enqueue adds an ordered task, for a message of so many bytes, and sees to it
+// that somebody runs it.
+func (c *Conn) enqueue(bytes int, run func(context.Context)) {
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
-	c.enqueueLocked(task{run: run})
+	c.enqueueLocked(task{run: run, bytes: bytes})
 }
 
 func (c *Conn) enqueueLocked(t task) {
@@ -57,18 +59,19 @@ func (c *Conn) enqueueLocked(t task) {
 		return
 	}
 	in.queue = append(in.queue, t)
+	in.bytes += t.bytes
 	c.adjustLocked()
 	c.startLocked()
 }
 
 // beside runs a task beside the ordered ones, but not before OnConnected has
 // returned.
-func (c *Conn) beside(run func(context.Context)) {
+func (c *Conn) beside(bytes int, run func(context.Context)) {
 	in := &c.in
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.stage < connected {
-		c.enqueueLocked(task{run: run, beside: true})
+		c.enqueueLocked(task{run: run, bytes: bytes, beside: true})
 		return
 	}
 	c.spawnLocked(run)
@@ -89,15 +92,15 @@ func (c *Conn) spawnLocked(run func(context.Context)) {
 // adjustLocked holds the transport while the queue is long.
 func (c *Conn) adjustLocked() {
 	in := &c.in
-	limit := inboxLimit
+	calls, bytes := inboxLimit, inboxBytes
 	if x := c.more.Load(); x != nil && x.waiting > 0 {
-		limit = waitingLimit
+		calls, bytes = waiting*calls, waiting*bytes
 	}
 	switch {
-	case !in.held && len(in.queue) > limit:
+	case !in.held && (len(in.queue) > calls || in.bytes > bytes):
 		in.held = true
 		c.holdLocked()
-	case in.held && len(in.queue) <= limit/2:
+	case in.held && len(in.queue) <= calls/2 && in.bytes <= bytes/2:
 		in.held = false
 		c.resumeLocked()
 	}
@@ -164,6 +167,7 @@ func (c *Conn) work() {
 		next := in.queue[0]
 		in.queue[0] = task{}
 		in.queue = in.queue[1:]
+		in.bytes -= next.bytes
 		in.stage = max(in.stage, begun)
 		c.adjustLocked()
 		ctx := in.ctx

@@ -21,7 +21,7 @@ var ErrConnecting = errors.New("Client results inside OnConnectedAsync Hub metho
 // OnConnected has not returned is [ErrConnecting], and otherwise the error is
 // that of ctx: a client need not answer. What the client sends meanwhile is
 // received, but calls of its own run only behind the one that waits, and of
-// those at most 256 are taken.
+// those at most 256, of 256 KiB together, are taken.
 func (c *Conn) Invoke(ctx context.Context, target string, args ...signalr.Value) (signalr.Value, error) {
 	in := &c.in
 	in.mu.Lock()

@@ -8,8 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/gobwas/ws"
-
 	"rte/signalr"
 	"rte/signalr/hub"
 )
@@ -79,16 +77,15 @@ func TestClientResultBehindCalls(t *testing.T) {
 }
 
 func TestClientResultThatNeverComes(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
 		conns := make(chan *hub.Conn, 1)
 		var early error
-		s := newSite(t, hub.Options{OnConnected: func(ctx context.Context, c *hub.Conn) error {
+		s := at(hub.Options{OnConnected: func(ctx context.Context, c *hub.Conn) error {
 			_, early = c.Invoke(ctx, "Say")
 			conns <- c
 			return nil
 		}})
-		w := s.shake()
+		w := s.meet()
 		c := <-conns
 		synctest.Wait()
 		if !errors.Is(early, hub.ErrConnecting) || early.Error() != "Client results inside OnConnectedAsync Hub methods are not allowed." {
@@ -110,81 +107,12 @@ func TestClientResultThatNeverComes(t *testing.T) {
 			ended <- err
 		}()
 		w.expect(asked("hub3", "Say", ""))
-		w.conn.Close()
+		w.vanish()
 		if err := <-ended; !errors.Is(err, hub.ErrEnded) {
 			t.Errorf("Invoke when the client goes = %v, want %v", err, hub.ErrEnded)
 		}
 		if _, err := c.Invoke(context.Background(), "Say"); !errors.Is(err, hub.ErrEnded) {
 			t.Errorf("Invoke when the client has gone = %v, want %v", err, hub.ErrEnded)
 		}
-	})
-}
-
-// The same messages in MessagePack.
-func TestPackedStreams(t *testing.T) {
-	o := uploading()
-	o.Methods["Ask"] = ask
-	o.Streams["Forever"] = forever
-	inBubble(t, o, func(s *site) {
-		w := s.open()
-		w.send(`{"protocol":"messagepack","version":1}`)
-		packed := signalr.MessagePack{}
-		var reader signalr.Reader
-		var heard []signalr.Message
-		if f, err := readFrame(w.in); err != nil || string(f.Payload) != "{}\x1e" {
-			t.Fatalf("handshake answered by %q, %v", f.Payload, err)
-		}
-		send := func(messages ...signalr.Message) {
-			t.Helper()
-			var b []byte
-			for _, m := range messages {
-				var err error
-				if b, err = packed.Append(b, m); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := w.frame(ws.NewBinaryFrame(b)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		// expect compares as JSON, which is read more easily.
-		expect := func(want ...string) {
-			t.Helper()
-			for _, want := range want {
-				for len(heard) == 0 {
-					f, err := readFrame(w.in)
-					if err != nil {
-						t.Fatal(err)
-					}
-					err = reader.Feed(packed, 1<<20, f.Payload, func(record []byte) error {
-						m, err := packed.Parse(append([]byte(nil), record...))
-						heard = append(heard, m)
-						return err
-					})
-					if err != nil {
-						t.Fatal(err)
-					}
-				}
-				got, err := signalr.JSON{}.Append(nil, heard[0])
-				heard = heard[1:]
-				if err != nil || string(got) != want+"\x1e" {
-					t.Fatalf("received %q, %v\n    want %q", got, err, want)
-				}
-			}
-		}
-		text := func(s string) signalr.Value { return signalr.Any(s) }
-		send(&signalr.Invocation{ID: "1", Target: "Forever", Stream: true})
-		expect(item("1", `"on"`))
-		send(&signalr.CancelInvocation{ID: "1"})
-		expect(done("1"))
-		send(&signalr.Invocation{ID: "1", Target: "Mirror", Stream: true, StreamIDs: []string{"7"}},
-			&signalr.StreamItem{ID: "7", Item: text("客")}, &signalr.StreamItem{ID: "7", Item: signalr.Null}, &signalr.Completion{ID: "7"})
-		expect(item("1", `"客"`), item("1", "null"), done("1"))
-		send(&signalr.Invocation{ID: "2", Target: "One", StreamIDs: []string{"8"}}, &signalr.StreamItem{ID: "8", Item: text("a")}, &signalr.Completion{ID: "8", Error: "no more"})
-		expect(failure("2", "An unexpected error occurred invoking 'One' on the server. HubException: no more"))
-		send(&signalr.Invocation{ID: "3", Target: "Ask"})
-		expect(asked("hub1", "Say", `"name"`))
-		send(&signalr.Completion{ID: "hub1", Result: text("me")})
-		expect(result("3", `"me"`))
 	})
 }

@@ -2,9 +2,12 @@ package hub_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gobwas/ws"
 
 	"rte/signalr"
 	"rte/signalr/hub"
@@ -12,22 +15,9 @@ import (
 
 const timedOut = `{"type":7,"error":"Connection closed with an error.","allowReconnect":true}`
 
-func TestPingsWhenIdle(t *testing.T) {
-	inBubble(t, hub.Options{}, func(s *site) {
-		<-time.After(700 * time.Millisecond)
-		w := s.shake()
-		for range 20 {
-			s.after(14*time.Second, 16*time.Second, "ping", func() { w.expect(ping) })
-		}
-		if got := s.hub.Stats(); got.Pings != 20 || got.Messages != 0 {
-			t.Errorf("Stats = %+v, want 20 pings and no messages", got)
-		}
-	})
-}
-
 func TestNoPingsAmongTraffic(t *testing.T) {
-	inBubble(t, hub.Options{Methods: map[string]hub.Method{"Echo": echo}}, func(s *site) {
-		w := s.shake()
+	everywhere(t, func() hub.Options { return echoes }, func(s *site) {
+		w := s.meet()
 		for range 100 {
 			<-time.After(13 * time.Second)
 			w.send(call("1", "Echo", `"a"`))
@@ -36,45 +26,41 @@ func TestNoPingsAmongTraffic(t *testing.T) {
 	})
 }
 
+// What is said of silence does not hold where clients poll: their polls are their
+// sign of life (TestPingsOnEveryWay).
 func TestClientTimeout(t *testing.T) {
 	for _, detailed := range []bool{false, true} {
-		inBubbleNamed(t, "", hub.Options{DetailedErrors: detailed, KeepAlive: time.Hour}, func(s *site) {
-			<-time.After(400 * time.Millisecond)
-			w := s.shake()
-			<-time.After(100 * time.Second) // it does not ping yet, so its silence means nothing
-			w.send(ping)
-			want := timedOut
-			if detailed {
-				want = `{"type":7,"error":"Connection closed with an error. OperationCanceledException: Client hasn't sent a message/ping within the configured ClientTimeoutInterval.","allowReconnect":true}`
-			}
-			s.after(30*time.Second, 31*time.Second, "closed", func() { w.expect(want, "status 1000", "end") })
-			synctest.Wait()
-			if got := s.hub.Stats().Closes[hub.Timeout]; got != 1 {
-				t.Errorf("%d timeouts, want 1", got)
-			}
+		options := func() hub.Options { return hub.Options{DetailedErrors: detailed, KeepAlive: time.Hour} }
+		t.Run(fmt.Sprint(detailed), func(t *testing.T) {
+			wherePinged(t, options, func(s *site) {
+				<-time.After(400 * time.Millisecond)
+				w := s.meet()
+				<-time.After(100 * time.Second) // it does not ping yet, so its silence means nothing
+				w.send(ping)
+				want := timedOut
+				if detailed {
+					want = `{"type":7,"error":"Connection closed with an error. OperationCanceledException: Client hasn't sent a message/ping within the configured ClientTimeoutInterval.","allowReconnect":true}`
+				}
+				s.after(30*time.Second, 31*time.Second, "closed", func() { w.expect(want) })
+				w.closed(ws.StatusNormalClosure)
+				synctest.Wait()
+				if got := s.hub.Stats().Closes[hub.Timeout]; got != 1 {
+					s.Errorf("%d timeouts, want 1", got)
+				}
+			})
 		})
 	}
 }
 
-// inBubbleNamed is inBubble as a subtest.
-func inBubbleNamed(t *testing.T, name string, o hub.Options, body func(s *site)) {
-	t.Helper()
-	t.Run(name, func(t *testing.T) { inBubble(t, o, body) })
-}
-
 func TestNeverPingingClientLives(t *testing.T) {
-	inBubble(t, hub.Options{Methods: map[string]hub.Method{"Echo": echo}}, func(s *site) {
-		w := s.shake()
+	everywhere(t, func() hub.Options { return echoes }, func(s *site) {
+		w := s.meet()
 		go func() {
 			<-time.After(time.Hour)
 			w.send(call("1", "Echo", `"still here"`))
 		}()
-		got := w.receive()
-		for got == ping {
-			got = w.receive()
-		}
-		if want := result("1", `"still here"`); got != want {
-			t.Errorf("after an hour received %s, want %s", got, want)
+		if got, want := w.vital(), result("1", `"still here"`); got != want {
+			s.Errorf("after an hour received %s, want %s", got, want)
 		}
 	})
 }
@@ -88,63 +74,72 @@ func TestAnyMessageResets(t *testing.T) {
 		"stream item":      `{"type":2,"invocationId":"9","item":1}`,
 		"cancel":           `{"type":5,"invocationId":"9"}`,
 		"ack":              `{"type":8,"sequenceId":1}`,
-		"unknown type":     `{"type":99}`,
-		"half, then whole": "",
+		"unknown type":     "",
+		"half, then whole": ping,
 	}
 	for name, m := range messages {
-		inBubbleNamed(t, name, hub.Options{KeepAlive: time.Hour}, func(s *site) {
-			w := s.shake()
-			w.send(ping)
-			for range 20 {
-				<-time.After(29 * time.Second)
-				if m == "" {
-					w.raw(`{"type"`)
-					w.raw(":6}\x1e")
-					continue
+		options := func() hub.Options { return hub.Options{KeepAlive: time.Hour} }
+		t.Run(name, func(t *testing.T) {
+			wherePinged(t, options, func(s *site) {
+				w := s.meet()
+				w.send(ping)
+				for range 20 {
+					<-time.After(29 * time.Second)
+					switch {
+					case m == "" && s.protocol.Binary():
+						w.raw([]byte("\x02\x91\x63"))
+					case m == "":
+						w.raw([]byte(`{"type":99}` + "\x1e"))
+					case name == "half, then whole":
+						b := w.encode(m)
+						w.raw(b[:2])
+						w.raw(b[2:])
+					default:
+						w.send(m)
+					}
 				}
-				w.send(m)
-			}
-			// Its silence still counts.
-			s.after(30*time.Second, 31*time.Second, "closed", func() { w.expect(timedOut) })
+				// Its silence still counts.
+				s.after(30*time.Second, 31*time.Second, "closed", func() { w.expect(timedOut) })
+			})
 		})
 	}
 }
 
 // While the hub does not read, a client cannot be heard: that is no silence.
 func TestTimeoutWaitsForTheHub(t *testing.T) {
-	t.Parallel()
-	for range 50 { // the clock's tick and the release come at once: in either order
-		synctest.Test(t, timeoutWaits)
+	for i := range 10 { // the clock's tick and the release come at once: in either order
+		t.Run(fmt.Sprint(i), func(t *testing.T) { bubbles(t, pinged, timeoutWaits) })
 	}
 }
 
-func timeoutWaits(t *testing.T) {
+func timeoutWaits(t *testing.T, at func(hub.Options) *site) {
 	release := make(chan struct{})
 	block := func(context.Context, *hub.Call) (signalr.Value, error) {
 		<-release
 		return nil, nil
 	}
-	s := newSite(t, hub.Options{Methods: map[string]hub.Method{"Block": block, "Echo": echo}})
-	w := s.shake()
-	w.send(ping)
+	s := at(hub.Options{Methods: map[string]hub.Method{"Block": block, "Echo": echo}})
+	w := s.meet()
+	calls := []string{ping}
 	for range 100 { // more than may wait: the hub stops reading
-		w.send(call("", "Block"))
+		calls = append(calls, call("", "Block"))
 	}
-	for range 20 {
-		<-time.After(10 * time.Second)
-		w.send(ping)
-	}
-	close(release)
-	for range 3 {
-		<-time.After(10 * time.Second)
-		w.send(ping)
-	}
-	w.send(call("1", "Echo", `"alive"`))
-	got := w.receive()
-	for got == ping {
-		got = w.receive()
-	}
-	if want := result("1", `"alive"`); got != want {
+	said := make(chan struct{})
+	go func() { // where a client posts, it waits until it is read
+		defer close(said)
+		w.send(calls...)
+		for range 23 {
+			w.send(ping)
+			<-time.After(10 * time.Second)
+		}
+		w.send(call("1", "Echo", `"alive"`))
+	}()
+	go func() {
+		<-time.After(200 * time.Second)
+		close(release)
+	}()
+	if got, want := w.vital(), result("1", `"alive"`); got != want {
 		t.Errorf("received %s, want %s", got, want)
 	}
+	<-said
 }

@@ -70,6 +70,7 @@ func (s *site) socket(query string) *wire {
 		w.in = early
 	}
 	s.Cleanup(func() { conn.Close() })
+	s.leave = append(s.leave, func() { conn.Close() })
 	return w
 }
 

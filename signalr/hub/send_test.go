@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -9,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gobwas/ws"
 	"github.com/google/go-cmp/cmp"
 
 	"rte/signalr"
@@ -17,12 +19,11 @@ import (
 )
 
 // pair is a hub, one connection of it, and its client.
-func pair(t *testing.T, o hub.Options) (*site, *hub.Conn, *wire) {
-	t.Helper()
+func pair(at func(hub.Options) *site, o hub.Options) (*site, *hub.Conn, *talker) {
 	conns := make(chan *hub.Conn, 1)
 	o.OnConnected = func(_ context.Context, c *hub.Conn) error { conns <- c; return nil }
-	s := newSite(t, o)
-	w := s.shake()
+	s := at(o)
+	w := s.meet()
 	return s, <-conns, w
 }
 
@@ -30,9 +31,8 @@ func pair(t *testing.T, o hub.Options) (*site, *hub.Conn, *wire) {
 func bulk(i int) *signalr.Frame { return push(fmt.Sprint(i) + strings.Repeat(".", 10_000)) }
 
 func TestSlowClient(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s, c, w := pair(t, hub.Options{QueueBytes: 100_000})
+	everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
+		s, c, w := pair(at, hub.Options{QueueBytes: 100_000})
 		sent := 0
 		for ; c.Reason() == ""; sent++ {
 			c.Send(bulk(sent))
@@ -58,7 +58,7 @@ func TestSlowClient(t *testing.T) {
 				t.Fatal("received more than was sent")
 			}
 		}
-		w.expect("status 1000", "end")
+		w.closed(ws.StatusNormalClosure)
 		synctest.Wait()
 		if st := s.hub.Stats(); st.Closes[hub.Slow] != 1 || c.Reason() != hub.Slow {
 			t.Errorf("reason %s, Stats = %+v, want slow", c.Reason(), st)
@@ -68,36 +68,36 @@ func TestSlowClient(t *testing.T) {
 
 // A message that alone is more than may wait.
 func TestOneMessageTooLargeForTheQueue(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		_, c, w := pair(t, hub.Options{QueueBytes: 1000})
+	everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
+		_, c, w := pair(at, hub.Options{QueueBytes: 1000})
 		c.Send(bulk(0))
 		c.Send(push("behind it"))
-		w.expect(`{"type":7,"error":"Connection closed with an error.","allowReconnect":true}`, "status 1000", "end")
+		w.expect(`{"type":7,"error":"Connection closed with an error.","allowReconnect":true}`)
+		w.closed(ws.StatusNormalClosure)
 	})
 }
 
 // A client that takes nothing is cut by the transport; it costs nobody else
-// anything, and no ping is queued for it.
+// anything, and no ping is queued for it. Who polls is not written to before it
+// comes: then it has gone (TestVanishOnEveryWay).
 func TestStuckClient(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
 		conns := make(chan *hub.Conn, 20)
 		errs := make(chan error, 20)
-		s := newSite(t, hub.Options{
+		s := at(hub.Options{
 			KeepAlive:      2 * time.Second,
 			Methods:        map[string]hub.Method{"Echo": echo},
 			OnConnected:    func(_ context.Context, c *hub.Conn) error { conns <- c; return nil },
 			OnDisconnected: func(_ *hub.Conn, err error) { errs <- err },
 		})
 		for range 10 {
-			s.shake()
+			s.meet()
 			c := <-conns
 			for i := range 10 {
 				c.Send(bulk(i))
 			}
 		}
-		w := s.shake()
+		w := s.meet()
 		<-conns
 		for i := range 9 {
 			s.after(0, 0, "answer", func() {
@@ -112,10 +112,15 @@ func TestStuckClient(t *testing.T) {
 		if n := s.hub.Stats().Pings; n != 0 {
 			t.Errorf("%d pings, want none", n)
 		}
+		var want error = transport.ErrSendTimeout
+		if s.polls() {
+			<-time.After(6 * time.Second) // 15 in all
+			want = nil
+		}
 		<-time.After(2 * time.Second)
 		for range 10 {
-			if err := <-errs; err != transport.ErrSendTimeout { //nolint:errorlint // it is itself
-				t.Errorf("OnDisconnected(%v), want %v", err, transport.ErrSendTimeout)
+			if err := <-errs; !errors.Is(err, want) {
+				t.Errorf("OnDisconnected(%v), want %v", err, want)
 			}
 		}
 	})
@@ -123,51 +128,42 @@ func TestStuckClient(t *testing.T) {
 
 // A client that is slow for a while gets everything, in order.
 func TestSlowClientCatchesUp(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		_, c, w := pair(t, hub.Options{QueueBytes: 10 << 20})
-		for round := range 5 {
-			for i := range 100 {
+	everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
+		s, c, w := pair(at, hub.Options{QueueBytes: 10 << 20})
+		for round := range 3 {
+			for i := range 40 {
 				c.Send(bulk(i))
 				if i%10 == 0 {
 					synctest.Wait()
 				}
 			}
 			<-time.After(time.Duration(round) * time.Second)
-			for i := range 100 {
+			for i := range 40 {
 				if got, want := w.receive(), pushed(fmt.Sprint(i)+strings.Repeat(".", 10_000)); got != want {
 					t.Fatalf("round %d, message %d is %.60s", round, i, got)
 				}
 			}
-			<-time.After(time.Minute)
-			for w.rest = nil; ; { // pings of the quiet minute
-				c.Send(push("end of round"))
-				got := w.receive()
-				for got == ping {
-					got = w.receive()
-				}
-				if got != pushed("end of round") {
-					t.Fatalf("received %.60s", got)
-				}
-				break
+			<-time.After(s.while())
+			c.Send(push("end of round"))
+			if got := w.vital(); got != pushed("end of round") {
+				t.Fatalf("received %.60s", got)
 			}
 		}
 	})
 }
 
 func TestManySenders(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		const senders, each, clients = 8, 300, 5
+	everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
+		const senders, each, clients = 8, 60, 5
 		conns := make(chan *hub.Conn, clients)
-		s := newSite(t, hub.Options{
+		s := at(hub.Options{
 			QueueBytes:  10 << 20,
 			OnConnected: func(_ context.Context, c *hub.Conn) error { conns <- c; return nil },
 		})
-		var wires []*wire
+		var wires []*talker
 		var all []*hub.Conn
 		for range clients {
-			wires = append(wires, s.shake())
+			wires = append(wires, s.meet())
 			all = append(all, <-conns)
 		}
 		var wg sync.WaitGroup
@@ -204,93 +200,99 @@ func TestManySenders(t *testing.T) {
 
 // Sends race with the end of the connection, from every side.
 func TestSendsAndEnds(t *testing.T) {
-	t.Parallel()
-	for i := range 60 {
-		synctest.Test(t, func(t *testing.T) {
-			s, c, w := pair(t, hub.Options{QueueBytes: 20_000})
-			var wg sync.WaitGroup
-			for range 4 {
-				wg.Go(func() {
-					for range 100 {
-						c.Send(push("x"))
-					}
-				})
-			}
-			switch i % 4 {
-			case 0:
-				wg.Go(func() { w.conn.Close() })
-			case 1:
-				wg.Go(func() { c.Close(hub.Aborted, "", false) })
-			case 2:
-				wg.Go(func() { s.hub.Drain(context.Background(), 0) })
-			case 3:
-				wg.Go(c.Transport().Abort)
-			}
-			wg.Go(func() {
-				for got := w.receive(); got != "end"; got = w.receive() {
-				}
+	for end := range 4 {
+		for i := range 5 {
+			t.Run(fmt.Sprint(end, i), func(t *testing.T) {
+				everyBubble(t, func(t *testing.T, at func(hub.Options) *site) { sendsAndEnds(t, at, end) })
 			})
-			wg.Wait()
-			synctest.Wait()
-			c.Send(push("nobody there"))
-			c.Close(hub.Aborted, "", false)
-			if st := s.hub.Stats(); st.Connections != 0 {
-				t.Errorf("way %d: Stats = %+v, want no connection", i%4, st)
+		}
+	}
+}
+
+func sendsAndEnds(t *testing.T, at func(hub.Options) *site, end int) {
+	s, c, w := pair(at, hub.Options{QueueBytes: 20_000})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 100 {
+				c.Send(push("x"))
 			}
 		})
+	}
+	switch end {
+	case 0:
+		wg.Go(w.vanish)
+	case 1:
+		wg.Go(func() { c.Close(hub.Aborted, "", false) })
+	case 2:
+		wg.Go(func() { s.hub.Drain(context.Background(), 0) })
+	case 3:
+		wg.Go(c.Transport().Abort)
+	}
+	wg.Go(func() {
+		for got := w.receive(); got != "end"; got = w.receive() {
+		}
+	})
+	wg.Wait()
+	if after, _, _ := s.lost(); end == 0 {
+		<-time.After(after)
+	}
+	synctest.Wait()
+	c.Send(push("nobody there"))
+	c.Close(hub.Aborted, "", false)
+	if st := s.hub.Stats(); st.Connections != 0 {
+		t.Errorf("Stats = %+v, want no connection", st)
 	}
 }
 
 func TestSendBeforeTheHandshake(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		all := make(chan *hub.Conn, 1)
-		h := hub.New(hub.Options{})
-		handler := transport.NewHandler(func(tc *transport.Conn) transport.Receiver {
-			r := h.Accept(tc)
-			all <- r.(*hub.Conn)
-			return r
-		}, transport.Options{})
-		s := serve(t, h, handler)
-		w := s.open()
-		c := <-all
+	everywhere(t, func() hub.Options { return hub.Options{} }, func(s *site) {
+		w := s.arrive()
+		synctest.Wait()
+		c := s.hub.Conns()[0]
 		c.Send(push("too early"))
 		if c.ProtocolName() != "" {
-			t.Errorf("ProtocolName = %q before the handshake, want none", c.ProtocolName())
+			s.Errorf("ProtocolName = %q before the handshake, want none", c.ProtocolName())
 		}
-		w.send(handshake)
+		w.greet()
 		w.expect("{}")
 		c.Send(push("in time"))
 		w.expect(pushed("in time"))
-		w = s.open()
-		c = <-all
-		c.Close("limit", "no words for it yet", false)
-		w.expect("status 1000", "end")
+		w = s.arrive()
+		synctest.Wait()
+		s.hub.Conns()[1].Close("limit", "no words for it yet", false)
+		w.closed(ws.StatusNormalClosure)
 	})
 }
 
 func TestStatsAddUp(t *testing.T) {
-	inBubble(t, hub.Options{Methods: map[string]hub.Method{"Echo": echo}}, func(s *site) {
-		w, refused := s.shake(), s.open()
+	everywhere(t, func() hub.Options { return echoes }, func(s *site) {
+		w, refused := s.meet(), s.arrive()
 		for range 10 {
 			w.send(call("1", "Echo", `"abc"`))
 			w.expect(result("1", `"abc"`))
 			w.send(call("", "Echo", `"abc"`), ping)
 		}
-		w.expect(ping)
-		w.conn.Close()
-		<-time.After(5 * time.Second) // the one that never shook hands is refused
 		want := hub.Stats{
 			Messages:    10,
-			Bytes:       uint64(len("{}_") + 10*len(result("1", `"abc"`)+"_") + len(ping+"_") + len(`{"error":"Handshake was canceled."}_`)),
+			Bytes:       uint64(len("{}_") + 10*len(w.encode(result("1", `"abc"`))) + len(`{"error":"Handshake was canceled."}_`)),
 			Invocations: 20,
-			Pings:       1,
-			Closes:      map[hub.CloseReason]uint64{hub.Lost: 1, hub.Refused: 1},
+			Closes:      map[hub.CloseReason]uint64{hub.Refused: 1},
 		}
-		refused.expect(`{"error":"Handshake was canceled."}`, "status 1000")
+		if !s.polls() {
+			w.expect(ping)
+			want.Pings = 1
+			want.Bytes += uint64(len(w.encode(ping)))
+		}
+		after, why, _ := s.lost()
+		want.Closes[why]++
+		w.vanish()
+		refused.expect(`{"error":"Handshake was canceled."}`)
+		refused.closed(ws.StatusNormalClosure)
+		<-time.After(after)
 		synctest.Wait()
 		if diff := cmp.Diff(want, s.hub.Stats()); diff != "" {
-			t.Errorf("Stats (-want +got):\n%s", diff)
+			s.Errorf("Stats (-want +got):\n%s", diff)
 		}
 	})
 }

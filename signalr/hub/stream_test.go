@@ -124,10 +124,9 @@ func TestStreamOutcomes(t *testing.T) {
 }
 
 func TestStreamRunsBesideCalls(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
 		gate := make(chan struct{}, 1)
-		s := newSite(t, hub.Options{
+		s := at(hub.Options{
 			Methods: map[string]hub.Method{"Echo": echo, "Block": func(ctx context.Context, _ *hub.Call) (signalr.Value, error) {
 				<-ctx.Done()
 				return nil, nil
@@ -139,7 +138,7 @@ func TestStreamRunsBesideCalls(t *testing.T) {
 				return nil
 			},
 		})
-		w := s.shake()
+		w := s.meet()
 		// All of it comes before OnConnected has returned; then the streams
 		// wait for no call, nor calls for them.
 		w.send(stream("1", "Forever"), call("2", "Echo", `"x"`))
@@ -162,10 +161,9 @@ func TestStreamRunsBesideCalls(t *testing.T) {
 
 // The end of a connection ends its streams, and OnDisconnected is behind them.
 func TestStreamEndsWithConnection(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
 		ended := make(chan string, 9)
-		s := newSite(t, hub.Options{
+		s := at(hub.Options{
 			Streams: map[string]hub.Stream{"Forever": func(ctx context.Context, c *hub.Call, send sender) error {
 				err := forever(ctx, c, send)
 				ended <- fmt.Sprint(err)
@@ -173,10 +171,10 @@ func TestStreamEndsWithConnection(t *testing.T) {
 			}},
 			OnDisconnected: func(*hub.Conn, error) { ended <- "disconnected" },
 		})
-		w := s.shake()
+		w := s.meet()
 		w.send(stream("1", "Forever"))
 		w.expect(item("1", `"on"`))
-		w.conn.Close()
+		w.vanish()
 		if got := <-ended; got != "send item: context canceled" {
 			t.Errorf("the stream got %s", got)
 		}
@@ -188,18 +186,22 @@ func TestStreamEndsWithConnection(t *testing.T) {
 
 // Streams wait for a client that does not read, and it is not closed.
 func TestStreamsWaitForSlowClient(t *testing.T) {
-	inBubble(t, hub.Options{Streams: map[string]hub.Stream{"Count": count}, QueueBytes: 1000}, func(s *site) {
-		w := s.shake()
-		const streams, items = 5, 3000
+	options := func() hub.Options {
+		return hub.Options{Streams: map[string]hub.Stream{"Count": count}, QueueBytes: 1000}
+	}
+	everywhere(t, options, func(s *site) {
+		s.server.Network.Buffer = 4 << 10
+		w := s.meet()
+		const streams, items = 5, 300
 		for i := range streams {
 			w.send(stream(fmt.Sprint(i), "Count", fmt.Sprint(items)))
 		}
 		synctest.Wait() // everything is full
 		if n := s.hub.Stats().Messages; n == 0 || n > streams*items/2 {
-			t.Errorf("%d messages were queued for a client that does not read", n)
+			s.Errorf("%d messages were queued for a client that does not read", n)
 		}
 		next := map[string]int{}
-		for len(next) == 0 || len(next) > 0 && next["done"] < streams {
+		for next["done"] < streams {
 			got := w.receive()
 			id := strings.Split(got, `"`)[5]
 			switch got {
@@ -207,11 +209,11 @@ func TestStreamsWaitForSlowClient(t *testing.T) {
 				next[id]++
 			case done(id):
 				if next[id] != items {
-					t.Fatalf("stream %s ends behind %d items", id, next[id])
+					s.Fatalf("stream %s ends behind %d items", id, next[id])
 				}
 				next["done"]++
 			default:
-				t.Fatalf("received %s, want item %d", got, next[id])
+				s.Fatalf("received %s, want item %d", got, next[id])
 			}
 		}
 	})

@@ -7,7 +7,6 @@ import (
 
 	"rte/signalr"
 	"rte/signalr/hub"
-	"rte/signalr/transport"
 )
 
 // A method that its user may not call says so, however deep it finds out.
@@ -23,7 +22,8 @@ func TestUnauthorized(t *testing.T) {
 			}},
 		}
 	}
-	onEveryWay(t, options, func(_ *site, _ transport.Transport, k *talker) {
+	everywhere(t, options, func(s *site) {
+		k := s.meet()
 		k.send(call("1", "aDMIN"))
 		k.expect(failure("1", "Failed to invoke 'aDMIN' because user is unauthorized"))
 		k.send(`{"type":4,"invocationId":"2","target":"Watch","arguments":[]}`)

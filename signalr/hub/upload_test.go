@@ -83,7 +83,7 @@ func TestUploads(t *testing.T) {
 		{"too few", []string{call("1", "One")}, []string{fail("One", "Client sent 0 stream(s), Hub method expects 1.")}},
 		{"too many", []string{with(call("1", "one"), "7", "8")}, []string{fail("one", "Client sent 2 stream(s), Hub method expects 1.")}},
 		{"same id twice", []string{with(call("1", "Two"), "7", "7")}, []string{failure("1", "Stream ID '7' is already in use.")}},
-		{"up and down", []string{up, item("7", `1`), item("7", `null`), done("7")}, []string{item("1", "1"), item("1", "null"), done("1")}},
+		{"up and down", []string{up, item("7", `"客"`), item("7", `null`), done("7")}, []string{item("1", `"客"`), item("1", "null"), done("1")}},
 		{"up and down, error", []string{up, item("7", `1`), failure("7", "no more")}, []string{item("1", "1"), failure("1", "An error occurred on the server while streaming results. HubException: no more")}},
 		{"up and down, wrong count", []string{stream("1", "Mirror")}, []string{fail("Mirror", "Client sent 0 stream(s), Hub method expects 1.")}},
 		{"no answer wanted", []string{strings.Replace(one, `"invocationId":"1",`, "", 1), item("7", `"a"`)}, nil},
@@ -135,9 +135,8 @@ func TestUploadRunsBesideCalls(t *testing.T) {
 func TestUploadHoldsClient(t *testing.T) {
 	for _, each := range []bool{true, false} {
 		t.Run(fmt.Sprint(each), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				const items = 5000
+			everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
+				const items = 400 // many times what may wait
 				gate := make(chan struct{})
 				o := uploading()
 				o.Methods["Gated"] = func(ctx context.Context, c *hub.Call) (signalr.Value, error) {
@@ -154,8 +153,9 @@ func TestUploadHoldsClient(t *testing.T) {
 				}
 				o.Uploads["Gated"] = 1
 				o.DetailedErrors = true
-				s := newSite(t, o)
-				w := s.shake()
+				s := at(o)
+				s.server.Network.Buffer = 4 << 10
+				w := s.meet()
 				records := []string{with(call("1", "Gated"), "7")}
 				for i := range items {
 					records = append(records, item("7", `"`+fmt.Sprint(i)+strings.Repeat(".", 200)+`"`))
@@ -166,7 +166,9 @@ func TestUploadHoldsClient(t *testing.T) {
 				}
 				records = append(records, done("7"))
 				var written atomic.Int64
+				sent := make(chan struct{})
 				go func() {
+					defer close(sent)
 					if !each {
 						w.send(records...)
 						return
@@ -177,11 +179,12 @@ func TestUploadHoldsClient(t *testing.T) {
 					}
 				}()
 				synctest.Wait()
-				if n := written.Load(); n > 64<<10+11*300+32<<10 {
+				if n := written.Load(); n > 4<<10+11*300+32<<10 {
 					t.Errorf("%d bytes were taken while nothing was read", n)
 				}
 				close(gate)
 				w.expect(result("1", "true"))
+				<-sent
 				w.send(call("2", "Echo", `"on"`))
 				w.expect(result("2", `"on"`))
 			})
@@ -191,8 +194,7 @@ func TestUploadHoldsClient(t *testing.T) {
 
 // The end of one hold is not the end of the other.
 func TestTwoHolds(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
 		read, run := make(chan struct{}), make(chan struct{})
 		o := uploading()
 		o.Methods["One"] = func(ctx context.Context, c *hub.Call) (signalr.Value, error) {
@@ -200,8 +202,9 @@ func TestTwoHolds(t *testing.T) {
 			return concat(ctx, c)
 		}
 		o.Methods["Block"] = func(context.Context, *hub.Call) (signalr.Value, error) { <-run; return nil, nil }
-		s := newSite(t, o)
-		w := s.shake()
+		s := at(o)
+		s.server.Network.Buffer = 4 << 10
+		w := s.meet()
 		records := []string{with(call("1", "One"), "7"), call("", "Block")}
 		for range 15 {
 			records = append(records, item("7", `"x"`))
@@ -210,7 +213,7 @@ func TestTwoHolds(t *testing.T) {
 		for range 20 {
 			records = append(records, call("", "Echo", `"x"`))
 		}
-		const more = 2000
+		const more = 250
 		go func() {
 			w.send(records...) // one piece: both hold
 			for range more {
@@ -235,11 +238,10 @@ func TestTwoHolds(t *testing.T) {
 // The end of a method lets go of a client that its upload has held; the end of
 // the connection ends the wait for an item, whatever the context.
 func TestUploadEnds(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
 		var kept *hub.Upload
 		ended := make(chan error, 1)
-		s := newSite(t, hub.Options{
+		s := at(hub.Options{
 			Methods: map[string]hub.Method{
 				"Leave": func(_ context.Context, c *hub.Call) (signalr.Value, error) {
 					kept = c.Uploads[0]
@@ -254,18 +256,19 @@ func TestUploadEnds(t *testing.T) {
 			},
 			Uploads: map[string]int{"Leave": 1, "Stay": 1},
 		})
-		w := s.shake()
+		w := s.meet()
 		records := []string{with(call("1", "Leave"), "7")}
 		for range 2000 {
 			records = append(records, item("7", `"`+strings.Repeat("x", 100)+`"`))
 		}
-		go w.send(append(records, with(call("2", "Stay"), "7"))...)
+		taken := w.begin(append(records, with(call("2", "Stay"), "7"))...)
 		w.expect(result("1", "null"))
+		taken()
 		synctest.Wait()
 		if _, err := kept.Next(context.Background()); !errors.Is(err, hub.ErrEnded) {
 			t.Errorf("Next behind the method = %v, want %v", err, hub.ErrEnded)
 		}
-		w.conn.Close()
+		w.vanish()
 		if err := <-ended; !errors.Is(err, hub.ErrEnded) {
 			t.Errorf("Next behind the connection = %v, want %v", err, hub.ErrEnded)
 		}

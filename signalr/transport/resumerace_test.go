@@ -1,6 +1,8 @@
 package transport_test
 
 import (
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -39,6 +41,25 @@ func TestResumeHeldFeedsNothing(t *testing.T) {
 	})
 }
 
+// half sends an upgrade request, whose answer the server cannot write to its end.
+func (s *site) half(query string) net.Conn {
+	s.t.Helper()
+	s.memory.Buffer = 16 // bytes
+	c, err := s.dial(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.memory.Buffer = 0
+	s.t.Cleanup(func() { c.Close() })
+	request := "GET /hub" + query + " HTTP/1.1\r\nHost: hub.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+	if _, err := c.Write([]byte(request)); err != nil {
+		s.t.Fatal(err)
+	}
+	synctest.Wait()
+	return c
+}
+
 // An end that is wanted while a new socket is being made counts for that one.
 func TestEndWhileTheClientComesBack(t *testing.T) {
 	for name, end := range map[string]func(c *transport.Conn){
@@ -51,28 +72,51 @@ func TestEndWhileTheClientComesBack(t *testing.T) {
 				w.Close()
 				<-r.suspended
 				synctest.Wait()
-				s.memory.Buffer = 16 // bytes: the answer does not fit
-				c, err := s.dial(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer c.Close()
-				c.SetReadDeadline(time.Now().Add(10 * time.Second))
-				request := "GET /hub" + query + " HTTP/1.1\r\nHost: hub.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-					"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-				if _, err := c.Write([]byte(request)); err != nil {
-					t.Fatal(err)
-				}
-				synctest.Wait() // the server writes its answer
+				c := s.half(query)
 				end(r.conn)
-				b := make([]byte, 1000)
-				for err == nil {
-					_, err = c.Read(b)
-				}
+				c.SetReadDeadline(time.Now().Add(10 * time.Second))
+				io.Copy(io.Discard, c)
 				wait(t, r.closed, "the end")
 				synctest.Wait()
 				s.refused("afterwards", query, nil, http.StatusNotFound, noConnection)
 			})
 		})
 	}
+}
+
+// A client that comes back while another of its requests to come back is being
+// answered has its turn behind that: it may have lost that socket, too.
+func TestResumeWhileTheClientComesBack(t *testing.T) {
+	inBubble(t, resuming, func(t *testing.T, s *site) {
+		w, r, query := s.resumable(nil)
+		w.Close()
+		<-r.suspended
+		synctest.Wait()
+		c := s.half(query)
+		next := make(chan *wire, 2)
+		for range 2 {
+			go func() { next <- s.socket(query, nil) }()
+		}
+		synctest.Wait()
+		if len(next) > 0 || len(r.resumed) > 0 {
+			t.Error("two sockets are being made at a time")
+		}
+		c.Close()
+		heard := make(chan string, 2)
+		for range 2 {
+			w := <-next
+			go func() {
+				b, _ := io.ReadAll(w.r)
+				heard <- string(b)
+			}()
+		}
+		<-r.resumed
+		newest := <-r.resumed
+		newest.Send([][]byte{[]byte("down")}, false)
+		newest.Close(false)
+		<-r.closed
+		if got := <-heard + <-heard; got != "\x81\x04down\x88\x02\x03\xe8" {
+			t.Errorf("the two sockets heard %q, want one of them what was sent", got)
+		}
+	})
 }
