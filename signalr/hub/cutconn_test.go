@@ -43,7 +43,7 @@ func (c *cutConn) Read(b []byte) (n int, err error) {
 		return n, err
 	}
 	if n, err = c.spend(n); err != nil {
-		c.Conn.Close()
+		c.Close()
 	}
 	return n, err
 }
@@ -52,7 +52,7 @@ func (c *cutConn) Write(b []byte) (int, error) {
 	most, cut := c.spend(len(b))
 	n, err := c.Conn.Write(b[:most])
 	if cut != nil {
-		c.Conn.Close()
+		c.Close()
 	}
 	return n, errors.Join(err, cut)
 }

@@ -126,7 +126,7 @@ func interleave(t *testing.T, seed uint64) {
 	h := hub.New(o)
 	s := serve(t, h, transport.NewHandler(h.Accept, transport.Options{StatefulReconnect: true}))
 	s.server.Network.Buffer = []int{100, 4000, 0}[rng.IntN(3)]
-	r.peer = &peer{site: s, rng: rng, protocol: signalr.JSON{}, eager: rng.IntN(3) == 0}
+	r.peer = &peer{site: s, rng: rng, protocol: signalr.JSON{}, released: rng.IntN(3) == 0}
 	if rng.IntN(2) == 0 {
 		r.protocol = signalr.MessagePack{}
 	}
@@ -256,7 +256,7 @@ func (r *interleaving) verdict(seed uint64, end hub.CloseReason) {
 		wrong = append(wrong, fmt.Sprintf("something is lost, %d acknowledgements are missing", len(r.unsure)))
 	}
 	if len(wrong) > 0 || len(closes) != 1 {
-		r.Fatalf("seed %d, eager %t, %s, %+v: %s\nwrong: %q", seed, r.eager, r.protocol.Name(), r.options, got, wrong)
+		r.Fatalf("seed %d, released %t, %s, %+v: %s\nwrong: %q", seed, r.released, r.protocol.Name(), r.options, got, wrong)
 	}
 }
 

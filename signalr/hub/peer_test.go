@@ -23,10 +23,10 @@ type peer struct {
 	rng      *rand.Rand
 	protocol signalr.Protocol
 	query    string
-	// eager peers acknowledge as soon as they like, as released clients do. A
-	// cut may then make the hub go on behind what they have counted, and they
-	// give up. The others wait until all that is old has come again.
-	eager bool
+	// released peers give up when the hub goes on behind what they have counted.
+	// It may, when a socket was lost before all had come again that they had
+	// acknowledged. Others look at what they have had, as signalr/client does.
+	released bool
 
 	sock    *cutConn
 	readers sync.WaitGroup
@@ -123,11 +123,11 @@ func (p *peer) says(messages ...signalr.Message) {
 	p.write(records...)
 }
 
-// acknowledges tells the hub what has come, if it may.
+// acknowledges tells the hub what has come, if anything has.
 func (p *peer) acknowledges() {
 	p.mu.Lock()
 	b, _ := p.protocol.Append(nil, &signalr.Ack{ID: p.latest})
-	due := p.due && !p.awaits && (p.eager || p.next > p.latest)
+	due := p.due && !p.awaits
 	p.due = p.due && !due
 	p.mu.Unlock()
 	if due {
@@ -217,10 +217,10 @@ func (p *peer) takes(m signalr.Message) {
 	case *signalr.Sequence:
 		switch {
 		case m.ID <= p.next:
-		case p.eager:
+		case m.ID > p.latest+1:
+			p.wrong = append(p.wrong, fmt.Sprintf("Sequence %d behind %d", m.ID, p.latest))
+		case p.released:
 			p.over = "given up"
-		default:
-			p.wrong = append(p.wrong, fmt.Sprintf("Sequence %d where %d is next", m.ID, p.next))
 		}
 		p.next, p.awaits = m.ID, false
 		return

@@ -112,7 +112,7 @@ func TestStuckClient(t *testing.T) {
 		if n := s.hub.Stats().Pings; n != 0 {
 			t.Errorf("%d pings, want none", n)
 		}
-		var want error = transport.ErrSendTimeout
+		want := transport.ErrSendTimeout
 		if s.polls() {
 			<-time.After(6 * time.Second) // 15 in all
 			want = nil
