@@ -23,7 +23,7 @@ func newFeeds() *feeds { return &feeds{byOrg: map[event.GUID][]*feed{}} }
 
 // hand gives a stored event to whoever watches its organization. It never
 // blocks.
-func (f *feeds) hand(stored event.Event, cursor string) {
+func (f *feeds) hand(stored event.Event, cursor string, sequence uint64) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	list := f.byOrg[stored.Org]
@@ -31,7 +31,7 @@ func (f *feeds) hand(stored event.Event, cursor string) {
 		return
 	}
 	e := stored
-	e.Cursor, e.Stored = cursor, time.Now().UTC()
+	e.Cursor, e.Sequence, e.Stored = cursor, sequence, time.Now().UTC()
 	for _, one := range list {
 		one.push(&e)
 	}

@@ -17,7 +17,7 @@ func (l *lanes) handOn(it *item, a ack, cursor string) {
 		return
 	}
 	it.handed = true
-	l.feeds.hand(it.event, cursor)
+	l.feeds.hand(it.event, cursor, a.sequence)
 }
 
 // leave gives up an attempt. Its answer may still come, and then its event is

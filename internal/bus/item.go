@@ -116,7 +116,7 @@ func (l *lanes) store(it *item, a ack) {
 		return
 	}
 	e := c.events[it.index]
-	e.Cursor = cursor
+	e.Cursor, e.Sequence = cursor, a.sequence
 	if e.Time.IsZero() {
 		e.Time = it.event.Time
 		if a.duplicate {

@@ -103,7 +103,7 @@ func readMessage(s *stream, t event.Topic, m *nats.Msg) (stored, error) {
 	r := stored{event: &event.Event{Topic: t, Data: m.Data}, sequence: sequence}
 	r.last, _ = strconv.ParseUint(header(m, headerLast), 10, 64)
 	e := r.event
-	e.Cursor = s.cursor(sequence)
+	e.Cursor, e.Sequence = s.cursor(sequence), sequence
 	if e.Stored, err = time.Parse(time.RFC3339Nano, header(m, headerStamp)); err != nil {
 		return stored{}, fmt.Errorf("%w: stamp", errMessage)
 	}

@@ -30,7 +30,7 @@ func TestPublishStoresAndTells(t *testing.T) {
 		before := *e
 		f.publish(e)
 		want := before
-		want.Cursor = e.Cursor
+		want.Cursor, want.Sequence = e.Cursor, e.Sequence
 		if want.Time.IsZero() {
 			want.Time = time.Date(2026, 11, 22, 9, 0, 0, 123_000_000, time.UTC)
 		}

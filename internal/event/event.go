@@ -51,6 +51,12 @@ type Event struct {
 	// characters; "" until it is stored.
 	Cursor string
 
+	// Sequence is the event's number in its stream, from 1; 0 until it is
+	// stored. The events of an organization whose newest value counts are in one
+	// stream and all others in a second, so of two events of a pair the later
+	// has the larger number.
+	Sequence uint64
+
 	// PreviousAssignedUser is who a callback belonged to before the change
 	// this event reports; the zero GUID if the producer did not say.
 	PreviousAssignedUser GUID
