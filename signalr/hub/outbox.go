@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"slices"
 	"sync"
 
@@ -32,8 +33,10 @@ type outbox struct {
 }
 
 // Send queues a frame. It never blocks. Frames of one caller arrive in its
-// order. When more than Options.QueueBytes would wait, the connection is
-// closed as [Slow]; a connection that ends takes nothing more, which is no
+// order, but for states ([signalr.NewStateFrame]): when half of
+// Options.QueueBytes waits, one takes the place of an older value of its own.
+// When more than Options.QueueBytes would wait, the connection is closed as
+// [Slow]; a connection that ends takes nothing more, which is no
 // error: the client is told by the Close, or has gone.
 func (c *Conn) Send(f *signalr.Frame) {
 	p := c.protocol.Load()
@@ -60,6 +63,11 @@ func (c *Conn) queue(f *signalr.Frame, n int) bool {
 		o.mu.Unlock()
 		return false
 	}
+	if o.bytes+n > c.server.o.QueueBytes/2 && f.IsState() && o.renew(f, n, *c.protocol.Load(), c.server.o.QueueBytes) {
+		o.mu.Unlock()
+		c.server.renewed.Add(1)
+		return true
+	}
 	if o.bytes+n > c.server.o.QueueBytes {
 		o.mu.Unlock()
 		c.end(Slow, c.closeText(Slow, ""), true)
@@ -71,6 +79,25 @@ func (c *Conn) queue(f *signalr.Frame, n int) bool {
 		c.server.flush.add(c)
 	}
 	return true
+}
+
+// renew puts a state of n bytes in the place of an older value that waits. It
+// reports whether there is one. What has been written stays: with stateful
+// reconnect it is counted. The caller holds mu.
+func (o *outbox) renew(f *signalr.Frame, n int, p signalr.Protocol, most int) bool {
+	for i, old := range o.pending {
+		if !f.Replaces(old) {
+			continue
+		}
+		b, err := old.Bytes(p) // encoded when it was queued
+		if err != nil || o.bytes+n-len(b) > most {
+			return false
+		}
+		o.pending[i] = f
+		o.bytes += n - len(b)
+		return true
+	}
+	return false
 }
 
 // put queues a frame of n bytes. It reports whether the flusher must be told.
@@ -110,6 +137,16 @@ func (o *outbox) makeRoom() {
 		close(o.room)
 		o.room = nil
 	}
+}
+
+// Offer is Send for one who can wait: it queues the frame when half of
+// Options.QueueBytes is free, so that no client is too slow for it. An error is
+// [ErrEnded], or that of ctx. Nothing is queued then.
+func (c *Conn) Offer(ctx context.Context, f *signalr.Frame) error {
+	if c.protocol.Load() == nil {
+		return ErrEnded
+	}
+	return c.offer(ctx, f, func() {})
 }
 
 // Close ends the connection for a reason of the application's: the client is

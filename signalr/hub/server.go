@@ -104,6 +104,7 @@ type Stats struct {
 	Pings       uint64                 // sent
 	Resumptions uint64                 // stateful reconnects
 	Replayed    uint64                 // messages sent again by them
+	Renewed     uint64                 // states that took an older value's place in a queue
 	Closes      map[CloseReason]uint64 // ended connections
 }
 
@@ -120,6 +121,7 @@ type Server struct {
 	now                           atomic.Uint32 // seconds since the start, by the sweep
 	messages, bytes, calls, pings atomic.Uint64
 	resumptions, replayed         atomic.Uint64
+	renewed                       atomic.Uint64
 
 	names directory
 
@@ -200,6 +202,7 @@ func (s *Server) Stats() Stats {
 		Pings:       s.pings.Load(),
 		Resumptions: s.resumptions.Load(),
 		Replayed:    s.replayed.Load(),
+		Renewed:     s.renewed.Load(),
 		Closes:      maps.Clone(s.closes),
 	}
 }

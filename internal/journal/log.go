@@ -1,0 +1,331 @@
+package journal
+
+import (
+	"time"
+
+	"rte/internal/event"
+)
+
+// An Entry is one event that is remembered. Frame is the owner's own: what it
+// has made of the event for its clients, to be shared by those who come later.
+type Entry[F any] struct {
+	Event *event.Event
+	Frame F
+	bytes int64
+	line  *line[F]
+}
+
+// entryBytes is what an entry takes beside its event's data, about: entry,
+// event, texts, its place in two lists. Data counts twice: a frame repeats it.
+const entryBytes = 500
+
+// A Log is what is remembered of one organization. It is not safe for
+// concurrent use: its owner has a lock.
+type Log[F any] struct {
+	window time.Duration
+	budget *Budget
+	lines  map[event.Pair]*line[F]
+	// recent are the events that are no states, as they came; from head on.
+	recent []*Entry[F]
+	head   int
+	olders []*older[F] // in the order of until
+	lent   []*Entry[F] // states that may have to go again
+	// oldest is the number behind which no event is missing in recent.
+	oldest uint64
+	bytes  int64
+}
+
+// A line is what is remembered of a pair.
+type line[F any] struct {
+	last    uint64      // number of its newest event
+	state   *Entry[F]   // newest value; nil if it is no state, or does not fit
+	entries []*Entry[F] // events, oldest first
+	older   *older[F]   // what was read of it from the store; nil: nothing
+}
+
+// older are events of a pair that are not recent any more. They are kept for
+// a window behind the moment when they were read: those who come back at the
+// same time ask for the same.
+type older[F any] struct {
+	after   uint64 // nothing behind this is missing
+	entries []*Entry[F]
+	line    *line[F]
+	until   time.Time
+	busy    chan struct{} // not nil while somebody reads what is before
+}
+
+// NewLog makes an empty log. Events that are no states are remembered for the
+// window.
+func NewLog[F any](window time.Duration, b *Budget) *Log[F] {
+	b.join()
+	return &Log[F]{window: window, budget: b, lines: map[event.Pair]*line[F]{}}
+}
+
+// Begin says behind which number the log has every event that is no state
+// (Flow.Oldest).
+func (l *Log[F]) Begin(oldest uint64) { l.oldest = max(l.oldest, oldest) }
+
+// Add remembers an event, the newest of its pair. It forgets what is too old,
+// or does not fit into the budget any more. A number that is not above that of
+// the event before says that the store was wiped and begins anew; then all that
+// was before is forgotten.
+func (l *Log[F]) Add(e *event.Event, state bool, now time.Time) *Entry[F] {
+	if p := l.lines[e.Pair]; p != nil && e.Sequence <= p.last {
+		l.clear()
+	}
+	p := l.line(e.Pair)
+	p.last = e.Sequence
+	n := &Entry[F]{Event: e, line: p, bytes: entryBytes + 2*int64(len(e.Data))}
+	l.take(n.bytes)
+	if state {
+		if p.state != nil {
+			l.take(-p.state.bytes)
+		}
+		p.state = n
+	} else {
+		p.entries = append(p.entries, n)
+		l.recent = append(l.recent, n)
+	}
+	l.Expire(now)
+	for l.budget.over(l.bytes) && len(l.olders) > 0 {
+		l.forgetOlder()
+	}
+	for l.budget.over(l.bytes) && l.head < len(l.recent) {
+		l.forget()
+	}
+	for l.budget.over(l.bytes) && len(l.lent) > 0 {
+		l.giveBack()
+	}
+	if state && l.budget.over(l.bytes) { // nothing else is left to forget
+		p.state = nil
+		l.take(-n.bytes)
+	}
+	return n
+}
+
+func (l *Log[F]) line(p event.Pair) *line[F] {
+	at := l.lines[p]
+	if at == nil {
+		at = &line[F]{}
+		l.lines[p] = at
+	}
+	return at
+}
+
+// clear forgets everything.
+func (l *Log[F]) clear() {
+	for len(l.olders) > 0 {
+		l.forgetOlder()
+	}
+	l.take(-l.bytes)
+	l.lines, l.recent, l.head, l.oldest = map[event.Pair]*line[F]{}, nil, 0, 0
+}
+
+func (l *Log[F]) take(n int64) {
+	l.bytes += n
+	l.budget.take(n)
+}
+
+// giveBack forgets a state that was lent.
+func (l *Log[F]) giveBack() {
+	n := l.lent[0]
+	l.lent[0] = nil
+	if l.lent = l.lent[1:]; len(l.lent) == 0 {
+		l.lent = nil
+	}
+	if n.line.state == n {
+		n.line.state = nil
+		l.take(-n.bytes)
+	}
+}
+
+// Expire forgets the events that are older than the window.
+func (l *Log[F]) Expire(now time.Time) {
+	for len(l.olders) > 0 && now.After(l.olders[0].until) {
+		l.forgetOlder()
+	}
+	for l.head < len(l.recent) && now.Sub(l.recent[l.head].Event.Stored) > l.window {
+		l.forget()
+	}
+}
+
+// forget forgets the oldest event. A line's oldest is always the one of its
+// events that came first.
+func (l *Log[F]) forget() {
+	n := l.recent[l.head]
+	l.recent[l.head] = nil
+	if l.head++; l.head > len(l.recent)/2 {
+		left := copy(l.recent, l.recent[l.head:])
+		clear(l.recent[left:])
+		l.recent, l.head = l.recent[:left], 0
+		if left == 0 {
+			l.recent = nil
+		}
+	}
+	p := n.line
+	p.entries[0] = nil
+	if p.entries = p.entries[1:]; len(p.entries) == 0 {
+		p.entries = nil
+	}
+	l.oldest = max(l.oldest, n.Event.Sequence)
+	if p.older != nil {
+		p.older.entries = append(p.older.entries, n)
+		return
+	}
+	l.take(-n.bytes)
+}
+
+// Pin begins to remember what is older of a pair: nothing behind upTo is
+// forgotten from now on, for a window. What lies before it is to be read from
+// the store and given to Remember. busy is not nil while somebody else reads:
+// it is closed when that is over, and then is the time to look again.
+func (l *Log[F]) Pin(p event.Pair, now time.Time) (upTo uint64, busy <-chan struct{}) {
+	at := l.line(p)
+	o := at.older
+	if o == nil {
+		o = &older[F]{after: l.oldest, line: at, until: now.Add(l.window)}
+		at.older = o
+		l.olders = append(l.olders, o)
+		l.take(entryBytes)
+	}
+	if o.busy != nil {
+		return 0, o.busy
+	}
+	o.busy = make(chan struct{})
+	return o.after, nil
+}
+
+// Remember ends what Pin has begun: events are all of the pair behind after and
+// up to upTo. whole false means that they are not, and nothing is kept.
+func (l *Log[F]) Remember(p event.Pair, after, upTo uint64, events []*event.Event, whole bool) {
+	at := l.lines[p]
+	if at == nil || at.older == nil || at.older.busy == nil {
+		return // there was no room to keep it
+	}
+	o := at.older
+	close(o.busy)
+	o.busy = nil
+	if !whole || o.after != upTo {
+		return
+	}
+	list := make([]*Entry[F], 0, len(events)+len(o.entries))
+	for _, e := range events {
+		n := &Entry[F]{Event: e, line: at, bytes: entryBytes + 2*int64(len(e.Data))}
+		l.take(n.bytes)
+		list = append(list, n)
+		at.last = max(at.last, e.Sequence)
+	}
+	o.after, o.entries = after, append(list, o.entries...)
+}
+
+// forgetOlder forgets what was read first.
+func (l *Log[F]) forgetOlder() {
+	o := l.olders[0]
+	l.olders[0] = nil
+	if l.olders = l.olders[1:]; len(l.olders) == 0 {
+		l.olders = nil
+	}
+	for _, n := range o.entries {
+		l.take(-n.bytes)
+	}
+	l.take(-entryBytes)
+	o.line.older = nil
+	if o.busy != nil {
+		close(o.busy)
+	}
+}
+
+// Prune forgets pairs of which nothing is remembered but the number of the
+// newest event, where that is not above the pair's floor: then floor says the
+// same.
+func (l *Log[F]) Prune(floor func(event.Pair) uint64) {
+	for pair, p := range l.lines {
+		if p.state == nil && len(p.entries) == 0 && p.older == nil && p.last <= floor(pair) {
+			delete(l.lines, pair)
+		}
+	}
+}
+
+// Last is the number of a pair's newest event, as far as is known.
+func (l *Log[F]) Last(p event.Pair) uint64 {
+	if n := l.lines[p]; n != nil {
+		return n.last
+	}
+	return 0
+}
+
+// State is the newest value of a state. Both results are nil and true if it
+// has none; ok is false if it has one that is not remembered.
+func (l *Log[F]) State(p event.Pair) (n *Entry[F], ok bool) {
+	switch at := l.lines[p]; {
+	case at == nil || at.last == 0:
+		return nil, true
+	case at.state == nil:
+		return nil, false
+	default:
+		return at.state, true
+	}
+}
+
+// Lend keeps the newest value of a state that was read from the store because
+// it was not remembered: until there is no room again.
+func (l *Log[F]) Lend(p event.Pair, e *event.Event) *Entry[F] {
+	at := l.line(p)
+	if e == nil || e.Sequence < at.last { // another has come, or all have gone
+		return at.state
+	}
+	at.last = e.Sequence
+	at.state = &Entry[F]{Event: e, line: at, bytes: entryBytes + 2*int64(len(e.Data))}
+	l.take(at.state.bytes)
+	l.lent = append(l.lent, at.state)
+	return at.state
+}
+
+// Reaches tells whether all events of a pair behind a number are remembered.
+func (l *Log[F]) Reaches(p event.Pair, after uint64) bool {
+	at := l.lines[p]
+	return after >= l.oldest || at != nil && at.older != nil && after >= at.older.after
+}
+
+// Since appends to list a pair's events behind a number, oldest first; whole is
+// false if some may be forgotten, all up to Oldest.
+func (l *Log[F]) Since(list []*Entry[F], p event.Pair, after uint64) (_ []*Entry[F], whole bool) {
+	at := l.lines[p]
+	if at == nil {
+		return list, after >= l.oldest
+	}
+	if at.older != nil {
+		list = appendBehind(list, at.older.entries, after)
+		whole = after >= at.older.after
+	}
+	return appendBehind(list, at.entries, after), whole || after >= l.oldest
+}
+
+func appendBehind[F any](list, entries []*Entry[F], after uint64) []*Entry[F] {
+	for len(entries) > 0 && entries[0].Event.Sequence <= after {
+		entries = entries[1:]
+	}
+	return append(list, entries...)
+}
+
+// Oldest is the number behind which every event that is no state is
+// remembered.
+func (l *Log[F]) Oldest() uint64 { return l.oldest }
+
+// Len is how many states and other events are remembered.
+func (l *Log[F]) Len() (states, events int) {
+	for _, p := range l.lines {
+		if p.state != nil {
+			states++
+		}
+	}
+	return states, len(l.recent) - l.head
+}
+
+// Close gives the log's memory back to the budget. It must not be used any
+// more.
+func (l *Log[F]) Close() {
+	l.take(-l.bytes)
+	l.budget.leave()
+	l.lines, l.recent = nil, nil
+}
