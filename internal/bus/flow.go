@@ -116,8 +116,7 @@ func (f *Flow) Oldest() uint64 { return f.oldest.Load() }
 // called twice; [Bus.Close] does the same.
 func (f *Flow) Stop() {
 	f.end()
-	f.mu.Lock()   // who comes now sees that it has ended
-	f.mu.Unlock() //nolint:staticcheck // nothing to do between
+	f.idle()
 	f.work.Wait()
 	f.watch.stop()
 	f.bus.removeFlow(f)
@@ -125,6 +124,13 @@ func (f *Flow) Stop() {
 
 // end asks the flow to stop, without waiting.
 func (f *Flow) end() { f.watch.end() }
+
+// idle waits until who is at work has gone; who comes now sees that the flow
+// has ended, and begins nothing.
+func (f *Flow) idle() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+}
 
 // ended tells whether nothing may begin any more.
 func (f *Flow) ended() bool { return f.watch.ctx.Err() != nil }
