@@ -18,7 +18,7 @@ type flowLane struct {
 	checked uint64
 	// seen are the last events of pairs that spoke behind checked: up to there
 	// nothing of them is missing.
-	seen map[event.Pair]mark
+	seen map[event.Pair]spot
 	// ahead is the highest of seen.
 	ahead uint64
 	// holes are the pairs that wait until they are refilled.
@@ -29,8 +29,8 @@ type flowLane struct {
 	epoch int
 }
 
-// A mark is an event's place in the store.
-type mark struct {
+// A spot is an event's place in the store.
+type spot struct {
 	sequence uint64
 	stored   int64 // nanoseconds since 1970
 }
@@ -42,7 +42,7 @@ type hole struct {
 }
 
 func newFlowLane(s *stream) flowLane {
-	return flowLane{stream: s, seen: map[event.Pair]mark{}, holes: map[event.Pair]hole{}}
+	return flowLane{stream: s, seen: map[event.Pair]spot{}, holes: map[event.Pair]hole{}}
 }
 
 // known is the place up to which a pair is whole.
@@ -54,7 +54,7 @@ func (l *flowLane) known(p event.Pair) uint64 {
 }
 
 // note takes down that a pair is whole up to a place.
-func (l *flowLane) note(p event.Pair, m mark) {
+func (l *flowLane) note(p event.Pair, m spot) {
 	if h, missing := l.holes[p]; missing {
 		h.last = m.sequence
 		if h.last < h.target {
@@ -74,7 +74,7 @@ func (l *flowLane) note(p event.Pair, m mark) {
 func (l *flowLane) check(upTo uint64) {
 	l.checked = max(l.checked, upTo)
 	if len(l.seen) > 0 {
-		kept := make(map[event.Pair]mark) // a map never gives memory back
+		kept := make(map[event.Pair]spot) // a map never gives memory back
 		if l.ahead > l.checked {
 			for p, m := range l.seen {
 				if m.sequence > l.checked {

@@ -68,7 +68,7 @@ func (f *Flow) laneOf(r stored) *flowLane { return &f.lanes[f.bus.streamOf(r.eve
 
 // give hands an event to the sink. Called with mu held.
 func (f *Flow) give(l *flowLane, r stored) {
-	l.note(r.event.Pair, mark{sequence: r.sequence, stored: r.event.Stored.UnixNano()})
+	l.note(r.event.Pair, spot{sequence: r.sequence, stored: r.event.Stored.UnixNano()})
 	f.watch.hand(r.event)
 }
 
@@ -132,7 +132,7 @@ func (f *Flow) refilled(l *flowLane, p event.Pair, epoch int, list []stored, who
 		}
 	}
 	if h, missing := l.holes[p]; missing && whole && h.last < upTo {
-		l.note(p, mark{sequence: upTo})
+		l.note(p, spot{sequence: upTo})
 	}
 	l.settle()
 }

@@ -108,8 +108,12 @@ func (b *Bus) restart(s *stream, at uint64, since time.Time) {
 }
 
 // mended looks at a store inside that was opened again: what it has lost is
-// not to be taken for heard.
+// not to be taken for heard. In a cluster the others have it all.
 func (b *Bus) mended(ctx context.Context) error {
+	if b.feeds == nil {
+		b.suspectAll()
+		return nil
+	}
 	for _, lane := range b.streams {
 		for _, s := range lane {
 			now, err := b.look(ctx, s)
