@@ -134,6 +134,13 @@ func (f *feed) idle() bool {
 	return len(f.queue) == 0 && !f.busy && !f.gap
 }
 
+// gapped tells whether something may be missing before what comes next.
+func (f *feed) gapped() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.gap
+}
+
 // clearGap is for who reads what lay in it from the store, from now on.
 func (f *feed) clearGap() {
 	f.mu.Lock()

@@ -34,6 +34,7 @@ func (f *Flow) suspect() {
 func (f *Flow) check() {
 	defer f.work.Done()
 	ctx := f.watch.ctx
+	dropped := int64(0)
 	for pause := afterTrouble; ; {
 		select {
 		case <-ctx.Done():
@@ -46,6 +47,9 @@ func (f *Flow) check() {
 		if f.checkAll(ctx) != nil {
 			return // the flow has ended
 		}
+		if n := f.watch.drops(); n != dropped { // the client tells of the first of a row only
+			dropped, pause = n, afterTrouble
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -57,7 +61,7 @@ func (f *Flow) check() {
 func (f *Flow) checkAll(ctx context.Context) error {
 	f.bus.checks.Add(1)
 	if f.watch.feed != nil {
-		if !f.watch.waiting() {
+		if !f.watch.feed.gapped() {
 			return nil // every answer was heard
 		}
 		f.mu.Lock()

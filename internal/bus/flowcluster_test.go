@@ -66,3 +66,29 @@ func leaderOf(t *testing.T, f *fixture, stream string) (name string) {
 	})
 	return name
 }
+
+// TestFollowCluster: three embedded servers. Under load the nodes beside the
+// one that publishes leave in turn and come back, the leaders' among them; it
+// and they are whole.
+func TestFollowCluster(t *testing.T) {
+	t.Parallel()
+	all := clusterOptions(t, 3)
+	nodes := openCluster(t, all)
+	l := newLoad(nodes[0], 10, 2*time.Millisecond)
+	flows := []*follower{nodes[0].follow(orgA, time.Hour)}
+	for i := range 4 {
+		caughtUp(t, nodes[0], 3, "RTE_STATE_0", "RTE_EVENT_0")
+		n := 1 + i%2
+		nodes[n].close()
+		nodes[n] = open(t, all[n])
+		flows = append(flows, nodes[n].follow(orgA, time.Hour))
+	}
+	l.end()
+	for i, x := range flows {
+		if i == 0 || i > 2 { // the buses of the others are closed
+			l.heardBy(x)
+		}
+	}
+	s := nodes[0].Stats()
+	t.Logf("at the node that stayed %d holes, %d events refilled, %d checks, %d reads", s.Holes, s.Refilled, s.Checks, s.Reads)
+}

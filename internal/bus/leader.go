@@ -53,7 +53,7 @@ func (e *apiError) Error() string { return fmt.Sprintf("store: %s (%d)", e.Descr
 // JetStream's code for: there is no such message.
 const codeNoMessage = 10037
 
-// look asks the leader. Its errors wrap [event.ErrUnavailable].
+// look asks the leader once. Its errors wrap [event.ErrUnavailable].
 func (b *Bus) look(ctx context.Context, s *stream) (look, error) {
 	a, err := b.info(ctx, s, nil)
 	return a.look(), err
@@ -111,10 +111,10 @@ func (b *Bus) askLeader(ctx context.Context, subject string, body []byte, answer
 	return nil
 }
 
-// lookPatiently tries until ctx ends.
+// lookPatiently tries until ctx ends. Those who call at once share a look.
 func (b *Bus) lookPatiently(ctx context.Context, s *stream) (look, error) {
 	for n := 0; ; n++ {
-		l, err := b.look(ctx, s)
+		l, err := s.looks.share(ctx, func() (look, error) { return b.look(b.life, s) })
 		if err == nil {
 			return l, nil
 		}

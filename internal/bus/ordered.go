@@ -140,6 +140,9 @@ func (b *Bus) readStored(s *stream, org event.GUID, m *nats.Msg) (stored, error)
 	if err != nil {
 		return stored{}, err
 	}
+	if b.streamOf(t) != s {
+		return stored{}, fmt.Errorf("%w: an event of the other stream", errMessage)
+	}
 	r, err := readMessage(s, t, m)
 	r.last = 0 // here the header means another thing: the one before it in the answer
 	return r, err

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
-	"time"
 
 	"rte/internal/event"
 )
@@ -65,11 +63,11 @@ func (b *Bus) Read(ctx context.Context, t event.Topic, after, upTo uint64, most 
 		return events, true, more, nil
 	}
 	// Only now: what is forgotten while it is read would be missing too.
-	first, err := s.edge.first(ctx, func(ctx context.Context) (look, error) { return b.look(ctx, s) })
+	now, err := b.lookPatiently(ctx, s)
 	if err != nil {
 		return nil, false, false, fmt.Errorf("read events: %w", err)
 	}
-	return events, first <= after+1, more, nil
+	return events, now.first <= after+1, more, nil
 }
 
 // readTopic reads up to a place, or until there are more than most.
@@ -91,42 +89,4 @@ func (b *Bus) readTopic(ctx context.Context, s *stream, t event.Topic, after, up
 		}
 	}
 	return events, false, nil
-}
-
-// An edge tells where a stream begins. Whoever asks gets an answer that was
-// asked for after that; those who ask at once share it.
-type edge struct {
-	mu   sync.Mutex
-	next *edgeLook // asked by nobody yet; the next to have the turn asks
-	turn sync.Mutex
-}
-
-// An edgeLook is one question and its answer.
-type edgeLook struct {
-	once  sync.Once
-	first uint64
-	err   error
-}
-
-// first asks, unless another one that waits as well does.
-func (e *edge) first(ctx context.Context, ask func(context.Context) (look, error)) (uint64, error) {
-	e.mu.Lock()
-	if e.next == nil {
-		e.next = &edgeLook{}
-	}
-	mine := e.next
-	e.mu.Unlock()
-	e.turn.Lock()
-	defer e.turn.Unlock()
-	mine.once.Do(func() {
-		e.mu.Lock()
-		e.next = nil // who comes from now on is too late for this one
-		e.mu.Unlock()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		var l look
-		l, mine.err = ask(ctx)
-		mine.first = l.first
-	})
-	return mine.first, mine.err
 }

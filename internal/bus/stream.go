@@ -37,7 +37,7 @@ type stream struct {
 	identity  atomic.Uint32 // for cursors
 	replicas  atomic.Int32
 	handle    jetstream.Stream
-	edge      edge
+	looks     looks
 
 	// Guarded by lanes.mu.
 	newest   uint64    // the highest sequence it has answered with

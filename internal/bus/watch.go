@@ -137,11 +137,9 @@ func (w *watch) end() {
 	})
 }
 
-// waiting tells whether something has come that was not taken yet.
+// waiting tells whether something has come by the subscription that was not
+// taken yet.
 func (w *watch) waiting() bool {
-	if w.feed != nil {
-		return !w.feed.idle()
-	}
 	n, _, err := w.sub.Pending()
 	return err == nil && n > 0
 }
@@ -214,6 +212,9 @@ func (w *watch) read(m *nats.Msg) (stored, error) {
 	s := w.bus.byName[header(m, headerStream)]
 	if s == nil {
 		return stored{}, fmt.Errorf("%w: stream", errMessage)
+	}
+	if w.bus.streamOf(t) != s {
+		return stored{}, fmt.Errorf("%w: an event of the other stream", errMessage)
 	}
 	return readMessage(s, t, m)
 }
