@@ -34,6 +34,8 @@ type Config struct {
 
 	Retention      time.Duration `default:"15m" help:"How long events are kept; the newest of each state event is kept for ever."`
 	RetentionBytes Bytes         `default:"4GiB" help:"Most bytes of kept events."`
+	Window         time.Duration `default:"2m" help:"How long events are remembered in memory, so that clients that come back at once need nothing from the store."`
+	JournalBytes   Bytes         `default:"1GiB" help:"Most bytes of memory, about, for what is remembered of all organizations."`
 	DedupeWindow   time.Duration `default:"30s" help:"How long a producer's event id is remembered, so that a retry doubles nothing."`
 
 	QueueBytes       Bytes  `default:"1MiB" help:"Most bytes that may wait for one client; a slower one is closed and may reconnect."`
@@ -104,7 +106,7 @@ func (c *Config) check() error {
 		flag string
 		n    int64
 	}{
-		{"retention", int64(c.Retention)}, {"retention-bytes", int64(c.RetentionBytes)}, {"dedupe-window", int64(c.DedupeWindow)},
+		{"retention", int64(c.Retention)}, {"retention-bytes", int64(c.RetentionBytes)}, {"dedupe-window", int64(c.DedupeWindow)}, {"window", int64(c.Window)}, {"journal-bytes", int64(c.JournalBytes)},
 		{"queue-bytes", int64(c.QueueBytes)}, {"max-message-bytes", int64(c.MaxMessageBytes)}, {"max-items", int64(c.MaxItems)},
 		{"max-subscriptions", int64(c.MaxSubscriptions)}, {"max-event-bytes", int64(c.MaxEventBytes)}, {"max-body-bytes", int64(c.MaxBodyBytes)},
 	} {

@@ -126,7 +126,10 @@ func (n *Node) Start(ctx context.Context) (err error) {
 func (n *Node) join(drift *ingest.Drift) {
 	catalogNames := n.cfg.EventNameCase == "catalog"
 	n.index = fanout.New(n.cat, fanout.Options{
-		Watch:        n.bus.Watch,
+		Store:        store{n.bus},
+		Window:       n.cfg.Window,
+		Bytes:        int64(n.cfg.JournalBytes),
+		Behind:       behind,
 		CatalogNames: catalogNames,
 		Plain:        !n.cfg.PushExtras,
 
@@ -190,6 +193,7 @@ func (n *Node) stop(ctx context.Context) error {
 		errs = append(errs, n.publish.close(ctx))
 	}
 	n.verifier.Close()
+	n.index.Close()
 	errs = append(errs, n.bus.Close(ctx), n.admin.close(ctx))
 	n.log.Info("stopped")
 	return errors.Join(errs...)

@@ -69,12 +69,12 @@ var errNoPrincipal = errors.New("session: connection without principal")
 
 // Connected makes the session (hub.Options.OnConnected). The connection's
 // user must be an *auth.Principal.
-func (h *Handler) Connected(_ context.Context, c *hub.Conn) error {
+func (h *Handler) Connected(ctx context.Context, c *hub.Conn) error {
 	p, ok := c.User().(*auth.Principal)
 	if !ok {
 		return errNoPrincipal
 	}
-	m, err := h.index.Join(p.Org, c)
+	m, err := h.index.Join(ctx, p.Org, c)
 	if err != nil {
 		return err
 	}

@@ -4,15 +4,17 @@ import (
 	"context"
 
 	"rte/internal/event"
+	"rte/internal/fanout"
 	"rte/signalr"
 	"rte/signalr/hub"
 )
 
 // subscribe checks each item (EntityId, then EventName, then permission),
 // joins the good ones and answers one result for each, in order. The answer
-// reaches the client before the first event of a new pair. Items that are
-// subscribed already are answered like new ones and heard once.
-func (h *Handler) subscribe(_ context.Context, call *hub.Call) (signalr.Value, error) {
+// reaches the client before the first event of a new pair, and what a cursor
+// has missed comes right behind it. Items that are subscribed already are
+// answered like new ones and heard once; nothing of them is replayed.
+func (h *Handler) subscribe(ctx context.Context, call *hub.Call) (signalr.Value, error) {
 	requests, err := h.read(call)
 	if err != nil {
 		return nil, err
@@ -20,21 +22,38 @@ func (h *Handler) subscribe(_ context.Context, call *hub.Call) (signalr.Value, e
 	s := of(call)
 	free := h.o.MaxSubscriptions - s.member.Len()
 	results := make([]result, len(requests))
-	pairs := make([]event.Pair, 0, len(requests))
-	for i, r := range requests {
+	joins := make([]fanout.Join, 0, len(requests))
+	for i := range requests {
+		r := &requests[i]
 		if r.problem == "" && !s.principal.May(r.kind, r.pair.Entity) {
 			r.problem = unauthorized
 		}
-		if r.problem == "" && len(pairs) >= free && !s.member.Has(r.pair) {
+		if r.problem == "" && len(joins) >= free && !s.member.Has(r.pair) {
 			r.problem = tooMany
 		}
 		if r.problem == "" {
-			pairs = append(pairs, r.pair)
+			joins = append(joins, fanout.Join{Pair: r.pair, After: r.after.text, Snapshot: r.snapshot != nil && *r.snapshot})
 		}
 		results[i] = result{subscribed: r.problem == "", message: r.problem, entity: r.entity, name: r.name}
 	}
 	answer := resultList{results, h.o.CamelMessagePack}
-	s.member.Subscribe(pairs, func() { call.Complete(answer) })
+	err = s.member.Subscribe(ctx, joins, func(joined []fanout.Joined) {
+		n := 0
+		for i := range requests {
+			if requests[i].problem != "" {
+				continue
+			}
+			if requests[i].resumes() {
+				results[i].joined = &joined[n]
+			}
+			n++
+		}
+		call.Complete(answer)
+	})
+	if err != nil {
+		h.o.Logger.Warn("not subscribed", "conn", call.Conn.ID(), "who", s.principal, "reason", "the store cannot be read", "err", err)
+		return nil, &hub.Error{Text: "What was missed cannot be read at present. Nothing was subscribed; try again."}
+	}
 	return answer, nil
 }
 
