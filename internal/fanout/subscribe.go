@@ -39,12 +39,13 @@ const atOnce = 128 << 10
 type plan struct {
 	Join
 	state  bool
-	place  uint64    // of After
-	placed bool      // After has one
-	gone   bool      // the state is not in the store any more
-	lost   bool      // the store does not reach back to it
-	paged  bool      // too much has been missed to be remembered
-	first  time.Time // when the first event was stored that was read; zero: none was
+	place  uint64       // of After
+	placed bool         // After has one
+	value  *event.Event // the state as the store had it, where it is not remembered
+	gone   bool         // the store had none
+	lost   bool         // the store does not reach back to it
+	paged  bool         // too much has been missed to be remembered
+	first  time.Time    // when the first event was stored that was read; zero: none was
 }
 
 // Subscribe joins the pairs; one that is joined already stays as it is, and
@@ -149,10 +150,11 @@ func (m *Member) needs(p *plan, now time.Time) *missing {
 	case p.lost && !p.state, p.paged, m.has(p.Pair):
 		return nil
 	case p.state:
-		if _, ok := o.log.State(p.Pair); !ok && !p.gone && (p.Snapshot || p.After != "") {
-			return &missing{plan: p}
+		_, ok := o.log.State(p.Pair)
+		if ok || p.gone || !p.Snapshot && p.After == "" || p.value != nil && p.value.Sequence >= o.log.Last(p.Pair) {
+			return nil
 		}
-		return nil
+		return &missing{plan: p}
 	case !p.placed:
 		return nil
 	}
@@ -184,13 +186,9 @@ func (m *Member) fetch(ctx context.Context, need *missing) error {
 		if err != nil {
 			return err
 		}
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		if len(list) == 0 {
-			p.gone = true
-			return nil
+		if p.gone = len(list) == 0; !p.gone {
+			p.value = list[0]
 		}
-		o.log.Lend(p.Pair, list[0])
 		return nil
 	}
 	list, whole, more, err := m.index.o.Store.Read(ctx, m.topic(p.Pair), p.place, need.upTo, page)
@@ -221,12 +219,7 @@ type replay struct {
 func (r *replay) join(p *plan) (recovered bool) {
 	m, o := r.member, r.member.org
 	if p.state {
-		t := m.enter(p.Pair)
-		n, _ := o.log.State(p.Pair)
-		if n != nil && (p.After != "" || p.Snapshot) && n.Event.Sequence > p.place {
-			r.frames = append(r.frames, m.index.frame(n))
-		}
-		t.skip(m, p.place, o.log.Last(p.Pair))
+		r.state(p)
 		return true
 	}
 	if p.After == "" || p.lost {
@@ -261,4 +254,22 @@ func (r *replay) join(p *plan) (recovered bool) {
 // replays tells whether a client that has missed an event shall have it now.
 func (j *Join) replays(x *Index, e *event.Event, now time.Time) bool {
 	return !e.Stored.Before(j.Since) && x.replayable(e, now)
+}
+
+// state joins a state and gathers its newest value. The caller holds the
+// organization's lock.
+func (r *replay) state(p *plan) {
+	m, log := r.member, r.member.org.log
+	t, place := m.enter(p.Pair), p.place
+	if p.After != "" || p.Snapshot {
+		n, _ := log.State(p.Pair)
+		switch {
+		case n != nil && n.Event.Sequence > place:
+			r.frames = append(r.frames, m.index.frame(n))
+		case n == nil && p.value != nil && p.value.Sequence > place:
+			r.frames = append(r.frames, m.index.push(p.value))
+			place = p.value.Sequence
+		}
+	}
+	t.skip(m, place, log.Last(p.Pair))
 }

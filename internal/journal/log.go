@@ -29,7 +29,6 @@ type Log[F any] struct {
 	recent []*Entry[F]
 	head   int
 	olders []*older[F] // in the order of until
-	lent   []*Entry[F] // states that may have to go again
 	// oldest is the number behind which no event is missing in recent.
 	oldest uint64
 	bytes  int64
@@ -38,7 +37,8 @@ type Log[F any] struct {
 // A line is what is remembered of a pair.
 type line[F any] struct {
 	last    uint64      // number of its newest event
-	state   *Entry[F]   // newest value; nil if it is no state, or does not fit
+	states  bool        // it is a state's
+	state   *Entry[F]   // newest value; nil if it does not fit
 	entries []*Entry[F] // events, oldest first
 	older   *older[F]   // what was read of it from the store; nil: nothing
 }
@@ -77,7 +77,7 @@ func (l *Log[F]) Add(e *event.Event, state bool, now time.Time) *Entry[F] {
 	p.last = e.Sequence
 	n := &Entry[F]{Event: e, line: p, bytes: entryBytes + 2*int64(len(e.Data))}
 	l.take(n.bytes)
-	if state {
+	if p.states = state; state {
 		if p.state != nil {
 			l.take(-p.state.bytes)
 		}
@@ -92,9 +92,6 @@ func (l *Log[F]) Add(e *event.Event, state bool, now time.Time) *Entry[F] {
 	}
 	for l.budget.over(l.bytes) && l.head < len(l.recent) {
 		l.forget()
-	}
-	for l.budget.over(l.bytes) && len(l.lent) > 0 {
-		l.giveBack()
 	}
 	if state && l.budget.over(l.bytes) { // nothing else is left to forget
 		p.state = nil
@@ -124,19 +121,6 @@ func (l *Log[F]) clear() {
 func (l *Log[F]) take(n int64) {
 	l.bytes += n
 	l.budget.take(n)
-}
-
-// giveBack forgets a state that was lent.
-func (l *Log[F]) giveBack() {
-	n := l.lent[0]
-	l.lent[0] = nil
-	if l.lent = l.lent[1:]; len(l.lent) == 0 {
-		l.lent = nil
-	}
-	if n.line.state == n {
-		n.line.state = nil
-		l.take(-n.bytes)
-	}
 }
 
 // Expire forgets the events that are older than the window.
@@ -240,7 +224,7 @@ func (l *Log[F]) forgetOlder() {
 // same.
 func (l *Log[F]) Prune(floor func(event.Pair) uint64) {
 	for pair, p := range l.lines {
-		if p.state == nil && len(p.entries) == 0 && p.older == nil && p.last <= floor(pair) {
+		if !p.states && len(p.entries) == 0 && p.older == nil && p.last <= floor(pair) {
 			delete(l.lines, pair)
 		}
 	}
@@ -265,20 +249,6 @@ func (l *Log[F]) State(p event.Pair) (n *Entry[F], ok bool) {
 	default:
 		return at.state, true
 	}
-}
-
-// Lend keeps the newest value of a state that was read from the store because
-// it was not remembered: until there is no room again.
-func (l *Log[F]) Lend(p event.Pair, e *event.Event) *Entry[F] {
-	at := l.line(p)
-	if e == nil || e.Sequence < at.last { // another has come, or all have gone
-		return at.state
-	}
-	at.last = e.Sequence
-	at.state = &Entry[F]{Event: e, line: at, bytes: entryBytes + 2*int64(len(e.Data))}
-	l.take(at.state.bytes)
-	l.lent = append(l.lent, at.state)
-	return at.state
 }
 
 // Reaches tells whether all events of a pair behind a number are remembered.
