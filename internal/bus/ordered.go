@@ -85,7 +85,7 @@ func (b *Bus) fromLeader(ctx context.Context, s *stream, r reading) (list []stor
 	h := nats.Header{}
 	if len(m.Header) > 0 {
 		if h, err = nats.DecodeHeadersMsg(m.Header); err != nil {
-			return nil, 0, false, fmt.Errorf("%w: %w", errMessage, err)
+			h = nats.Header{} // another program's; the event has the store's time
 		}
 	}
 	h[headerSubject], h[headerSequence] = []string{m.Subject}, []string{strconv.FormatUint(m.Sequence, 10)}
