@@ -60,15 +60,16 @@ func (f *Flow) check() {
 }
 
 func (f *Flow) checkAll(ctx context.Context) error {
-	f.bus.checks.Add(1)
 	if f.watch.feed != nil {
 		if !f.watch.feed.gapped() {
 			return nil // every answer was heard
 		}
+		f.bus.checks.Add(1)
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		return f.catchUp(ctx)
 	}
+	f.bus.checks.Add(1)
 	for i := range f.lanes {
 		if err := f.checkLane(ctx, &f.lanes[i]); err != nil {
 			return err

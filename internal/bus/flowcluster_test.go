@@ -17,6 +17,7 @@ import (
 func TestFollowKilledLeader(t *testing.T) {
 	t.Parallel()
 	servers, o := natsProcesses(t, 3)
+	o.Retention = 24 * time.Hour
 	a, b := open(t, o), open(t, o)
 	l := newLoad(a, 20, 2*time.Millisecond)
 	flows := []*follower{a.follow(orgA, time.Minute), b.follow(orgA, time.Minute)}
@@ -42,11 +43,11 @@ func TestFollowKilledLeader(t *testing.T) {
 		kills, total, s.Holes, s.Refilled, s.Checks, s.Reads)
 }
 
-// lateFlow follows with an hour's window: it has all from the first event on.
+// lateFlow follows with a day's window: it has all from the first event on.
 func lateFlow(t *testing.T, f *fixture) *follower {
 	t.Helper()
 	x := &follower{t: t, org: orgA, heard: map[event.Topic][]*event.Event{}}
-	x.begin(f, time.Hour)
+	x.begin(f, 24*time.Hour)
 	return x
 }
 

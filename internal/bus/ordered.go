@@ -31,7 +31,7 @@ const (
 // at or behind upTo, the leader must say that there is none.
 func (b *Bus) ordered(ctx context.Context, g *getter, s *stream, r reading) (list []stored, next uint64, whole bool, err error) {
 	for n := 0; ; n++ {
-		got, err := g.get(ctx, s, getRequest{Next: r.filter, Seq: max(r.from, 1), Batch: r.batch(), MaxBytes: batchBytes})
+		got, err := g.get(ctx, s, getRequest{Next: r.filter, Seq: max(r.from, 1), Batch: r.batch(), MaxBytes: batchBytes}, n)
 		if err != nil {
 			if err := b.pause(ctx, n, err); err != nil {
 				return nil, 0, false, err
