@@ -90,6 +90,19 @@ func TestFollowCluster(t *testing.T) {
 			l.heardBy(x)
 		}
 	}
+	call, n := l.topics[0], int(l.counts[0].Load())
+	list := flows[0].of(call)
+	for i, f := range nodes { // any replica may be asked, none may be believed
+		upTo := list[n-1].Sequence
+		events, whole, more, err := f.Read(t.Context(), call, 0, upTo, n)
+		if err != nil || !whole || more || len(events) != n {
+			t.Errorf("node %d reads %d events, whole %v, more %v, %v; want %d", i, len(events), whole, more, err, n)
+		}
+		silent := f.topic(orgB, "QueueCallInArrived", 1)
+		if events, whole, _, err := f.Read(t.Context(), silent, 0, upTo, n); err != nil || !whole || len(events) != 0 {
+			t.Errorf("node %d reads %d events of a pair that never spoke, whole %v, %v", i, len(events), whole, err)
+		}
+	}
 	s := nodes[0].Stats()
 	t.Logf("at the node that stayed %d holes, %d events refilled, %d checks, %d reads", s.Holes, s.Refilled, s.Checks, s.Reads)
 }
