@@ -92,6 +92,9 @@ func TestFollowCluster(t *testing.T) {
 	}
 	call, n := l.topics[0], int(l.counts[0].Load())
 	list := flows[0].of(call)
+	if n == 0 || len(list) < n {
+		t.Fatalf("%d events of %d were heard", len(list), n)
+	}
 	for i, f := range nodes { // any replica may be asked, none may be believed
 		upTo := list[n-1].Sequence
 		events, whole, more, err := f.Read(t.Context(), call, 0, upTo, n)
