@@ -17,8 +17,10 @@ import (
 
 // Figures of direct gets with many answers.
 const (
-	// batchWait is how long one may take before it is asked again.
-	batchWait = 2 * time.Second
+	// batchWait is how long the first try may take, each further one twice as
+	// long as the one before, up to mostBatchWait: a replica that was cut off
+	// without a word is still asked until the other servers notice.
+	batchWait, mostBatchWait = 500 * time.Millisecond, 4 * time.Second
 	// batchMessages and batchBytes bound what one brings: the stream writes
 	// nothing while it reads.
 	batchMessages = 1024
@@ -83,10 +85,10 @@ type getRequest struct {
 	NoHeaders bool       `json:"no_hdr,omitempty"`
 }
 
-// get asks once. No message is an empty batch (with multi_last, of upTo 0: it
+// get asks once; n tries went before. No message is an empty batch (with multi_last, of upTo 0: it
 // is not told how far that replica was). Errors that wrap
 // [event.ErrUnavailable] may pass.
-func (g *getter) get(ctx context.Context, s *stream, r getRequest) (batch, error) {
+func (g *getter) get(ctx context.Context, s *stream, r getRequest, n int) (batch, error) {
 	body, err := json.Marshal(r)
 	if err != nil {
 		return batch{}, err
@@ -97,7 +99,7 @@ func (g *getter) get(ctx context.Context, s *stream, r getRequest) (batch, error
 	case <-ctx.Done():
 		return batch{}, fmt.Errorf("%w: %w", event.ErrUnavailable, context.Cause(ctx))
 	}
-	ctx, cancel := context.WithTimeout(ctx, batchWait)
+	ctx, cancel := context.WithTimeout(ctx, min(batchWait<<min(n, 10), mostBatchWait))
 	defer cancel()
 	g.asked.Add(1)
 	w := &gathering{done: make(chan struct{})}

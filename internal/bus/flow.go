@@ -31,7 +31,8 @@ import (
 func (b *Bus) Follow(ctx context.Context, org event.GUID, window time.Duration, sink event.Sink) (*Flow, error) {
 	life, cancel := context.WithCancel(context.Background())
 	w := &watch{bus: b, org: org, sink: sink, prefix: livePrefix(org), ctx: life, cancel: cancel, done: make(chan struct{})}
-	f := &Flow{bus: b, org: org, watch: w, wake: make(chan struct{}, 1), pairs: make(chan struct{}, mostRefills)}
+	f := &Flow{bus: b, org: org, watch: w, wake: make(chan struct{}, 1)}
+	f.ctx, f.cancel = context.WithCancel(b.life)
 	for _, lane := range []Lane{StateLane, EventLane} {
 		f.lanes[lane] = newFlowLane(b.streams[lane][partitionOf(org, partitions)])
 	}
@@ -49,17 +50,17 @@ type Flow struct {
 	org   event.GUID
 	watch *watch
 	wake  chan struct{} // what was heard is to be checked; it holds one
-	pairs chan struct{} // a place for each pair that is refilled
 
+	ctx    context.Context // ends with the flow, or when Close of the bus begins: nothing is read any more
+	cancel context.CancelFunc
 	oldest atomic.Uint64
 	work   sync.WaitGroup // the checks and the refills
 
-	mu    sync.Mutex // held over calls of the sink, so that they come one at a time
-	lanes [2]flowLane
+	mu      sync.Mutex // held over calls of the sink, so that they come one at a time
+	lanes   [2]flowLane
+	refills []refill // to be done
+	workers int      // that do them
 }
-
-// mostRefills is how many pairs of a flow are refilled at a time.
-const mostRefills = 8
 
 // begin starts to listen, loads what is there and lets the rest come.
 func (f *Flow) begin(ctx context.Context, window time.Duration) error {
@@ -68,6 +69,7 @@ func (f *Flow) begin(ctx context.Context, window time.Duration) error {
 	defer context.AfterFunc(f.bus.life, cancel)()
 	began, err := f.bus.lookPatiently(ctx, f.lanes[EventLane].stream)
 	if err != nil {
+		f.cancel()
 		f.watch.cancel()
 		return err
 	}
@@ -123,7 +125,10 @@ func (f *Flow) Stop() {
 }
 
 // end asks the flow to stop, without waiting.
-func (f *Flow) end() { f.watch.end() }
+func (f *Flow) end() {
+	f.cancel()
+	f.watch.end()
+}
 
 // idle waits until who is at work has gone; who comes now sees that the flow
 // has ended, and begins nothing.

@@ -33,7 +33,7 @@ func (f *Flow) suspect() {
 // check is the goroutine that checks a flow until it ends.
 func (f *Flow) check() {
 	defer f.work.Done()
-	ctx := f.watch.ctx
+	ctx := f.ctx
 	dropped := int64(0)
 	for pause := afterTrouble; ; {
 		select {
@@ -44,8 +44,9 @@ func (f *Flow) check() {
 		case <-time.After(pause):
 			pause = f.bus.checkEvery + rand.N(f.bus.checkEvery)
 		}
-		if f.checkAll(ctx) != nil {
-			return // the flow has ended
+		if err := f.checkAll(ctx); err != nil && ctx.Err() == nil {
+			f.bus.log.Warn("live messages cannot be checked yet", "org", f.org, "err", err)
+			pause = afterTrouble
 		}
 		if n := f.watch.drops(); n != dropped { // the client tells of the first of a row only
 			dropped, pause = n, afterTrouble
@@ -59,15 +60,16 @@ func (f *Flow) check() {
 }
 
 func (f *Flow) checkAll(ctx context.Context) error {
-	f.bus.checks.Add(1)
 	if f.watch.feed != nil {
 		if !f.watch.feed.gapped() {
 			return nil // every answer was heard
 		}
+		f.bus.checks.Add(1)
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		return f.catchUp(ctx)
 	}
+	f.bus.checks.Add(1)
 	for i := range f.lanes {
 		if err := f.checkLane(ctx, &f.lanes[i]); err != nil {
 			return err
@@ -94,8 +96,14 @@ func (f *Flow) checkLane(ctx context.Context, l *flowLane) error {
 	if err != nil {
 		return err
 	}
-	if f.missesAny(l, spoke) {
+	if f.missing(l, spoke) > 0 {
 		f.await(ctx)
+	}
+	if n := f.missing(l, spoke); l.stream.lane == EventLane && n > mostSingly {
+		f.bus.holes.Add(uint64(n))
+		if err := f.walkFreely(l, after, upTo, epoch); err != nil {
+			return err
+		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -123,16 +131,19 @@ func (f *Flow) checkLane(ctx context.Context, l *flowLane) error {
 	return nil
 }
 
-// missesAny tells whether a pair has spoken that was not heard so far.
-func (f *Flow) missesAny(l *flowLane, spoke []stored) bool {
+// mostSingly is how many pairs are refilled one by one; more are read together.
+const mostSingly = 64
+
+// missing counts the pairs that have spoken and were not heard so far.
+func (f *Flow) missing(l *flowLane, spoke []stored) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range spoke {
 		if r.sequence > l.known(r.event.Pair) {
-			return true
+			n++
 		}
 	}
-	return false
+	return n
 }
 
 // await lets what is on its way arrive.

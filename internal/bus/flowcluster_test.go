@@ -17,6 +17,7 @@ import (
 func TestFollowKilledLeader(t *testing.T) {
 	t.Parallel()
 	servers, o := natsProcesses(t, 3)
+	o.Retention = 24 * time.Hour
 	a, b := open(t, o), open(t, o)
 	l := newLoad(a, 20, 2*time.Millisecond)
 	flows := []*follower{a.follow(orgA, time.Minute), b.follow(orgA, time.Minute)}
@@ -42,11 +43,11 @@ func TestFollowKilledLeader(t *testing.T) {
 		kills, total, s.Holes, s.Refilled, s.Checks, s.Reads)
 }
 
-// lateFlow follows with an hour's window: it has all from the first event on.
+// lateFlow follows with a day's window: it has all from the first event on.
 func lateFlow(t *testing.T, f *fixture) *follower {
 	t.Helper()
 	x := &follower{t: t, org: orgA, heard: map[event.Topic][]*event.Event{}}
-	x.begin(f, time.Hour)
+	x.begin(f, 24*time.Hour)
 	return x
 }
 
@@ -87,6 +88,22 @@ func TestFollowCluster(t *testing.T) {
 	for i, x := range flows {
 		if i == 0 || i > 2 { // the buses of the others are closed
 			l.heardBy(x)
+		}
+	}
+	call, n := l.topics[0], int(l.counts[0].Load())
+	list := flows[0].of(call)
+	if n == 0 || len(list) < n {
+		t.Fatalf("%d events of %d were heard", len(list), n)
+	}
+	for i, f := range nodes { // any replica may be asked, none may be believed
+		upTo := list[n-1].Sequence
+		events, whole, more, err := f.Read(t.Context(), call, 0, upTo, n)
+		if err != nil || !whole || more || len(events) != n {
+			t.Errorf("node %d reads %d events, whole %v, more %v, %v; want %d", i, len(events), whole, more, err, n)
+		}
+		silent := f.topic(orgB, "QueueCallInArrived", 1)
+		if events, whole, _, err := f.Read(t.Context(), silent, 0, upTo, n); err != nil || !whole || len(events) != 0 {
+			t.Errorf("node %d reads %d events of a pair that never spoke, whole %v, %v", i, len(events), whole, err)
 		}
 	}
 	s := nodes[0].Stats()

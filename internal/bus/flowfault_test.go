@@ -65,7 +65,7 @@ func (l *load) publish(p int, pause time.Duration) {
 		}
 		n := int(l.counts[p].Load())
 		e := l.f.event(l.topics[p], n)
-		e.ID = e.Pair.Entity.String() + l.f.cat.Type(e.Kind).Key + string(e.Data)
+		e.ID = e.Entity.String() + l.f.cat.Type(e.Kind).Key + string(e.Data)
 		for {
 			errs := l.f.Publish(context.Background(), []*event.Event{e})
 			if errs == nil {

@@ -37,9 +37,14 @@ func TestFollowMany(t *testing.T) {
 		}
 		// Checks of so many pairs find what is lost, too.
 		losing.Store(true)
-		f.publish(f.event(list[0].Topic, 1), f.event(list[1].Topic, 1))
-		x.whole(f, list[1].Topic, 2)
-		x.whole(f, list[0].Topic, 2)
+		var lost []*event.Event
+		for _, e := range list[:400] {
+			lost = append(lost, f.event(e.Topic, 1), f.event(e.Topic, 2))
+		}
+		f.publish(lost...)
+		for _, e := range list[:400] {
+			x.whole(f, e.Topic, 3)
+		}
 	})
 }
 

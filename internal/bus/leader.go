@@ -50,6 +50,9 @@ type apiError struct {
 
 func (e *apiError) Error() string { return fmt.Sprintf("store: %s (%d)", e.Description, e.ErrCode) }
 
+// leaderWait is how long an answer of JetStream's API may take.
+const leaderWait = 2 * time.Second
+
 // JetStream's code for: there is no such message.
 const codeNoMessage = 10037
 
@@ -99,7 +102,7 @@ func (a *infoAnswer) look() look {
 
 // askLeader asks JetStream's API.
 func (b *Bus) askLeader(ctx context.Context, subject string, body []byte, answer any) error {
-	ctx, cancel := context.WithTimeout(ctx, batchWait)
+	ctx, cancel := context.WithTimeout(ctx, leaderWait)
 	defer cancel()
 	m, err := b.conn.RequestWithContext(ctx, subject, body)
 	if err == nil {

@@ -69,7 +69,7 @@ var errNothing = errors.New("no such subject")
 func (b *Bus) newestOf(ctx context.Context, s *stream, org event.GUID, filters []string, after, atLeast uint64, take func([]stored)) (upTo uint64, err error) {
 	first := true
 	for n := 0; ; n++ {
-		got, err := b.getter.get(ctx, s, getRequest{MultiLast: filters, Seq: after + 1, MaxBytes: batchBytes})
+		got, err := b.getter.get(ctx, s, getRequest{MultiLast: filters, Seq: after + 1, MaxBytes: batchBytes}, n)
 		switch {
 		case errors.Is(err, errTooMany):
 			return 0, err

@@ -31,7 +31,7 @@ const (
 // at or behind upTo, the leader must say that there is none.
 func (b *Bus) ordered(ctx context.Context, g *getter, s *stream, r reading) (list []stored, next uint64, whole bool, err error) {
 	for n := 0; ; n++ {
-		got, err := g.get(ctx, s, getRequest{Next: r.filter, Seq: max(r.from, 1), Batch: r.batch(), MaxBytes: batchBytes})
+		got, err := g.get(ctx, s, getRequest{Next: r.filter, Seq: max(r.from, 1), Batch: r.batch(), MaxBytes: batchBytes}, n)
 		if err != nil {
 			if err := b.pause(ctx, n, err); err != nil {
 				return nil, 0, false, err
@@ -85,7 +85,7 @@ func (b *Bus) fromLeader(ctx context.Context, s *stream, r reading) (list []stor
 	h := nats.Header{}
 	if len(m.Header) > 0 {
 		if h, err = nats.DecodeHeadersMsg(m.Header); err != nil {
-			return nil, 0, false, fmt.Errorf("%w: %w", errMessage, err)
+			h = nats.Header{} // another program's; the event has the store's time
 		}
 	}
 	h[headerSubject], h[headerSequence] = []string{m.Subject}, []string{strconv.FormatUint(m.Sequence, 10)}
