@@ -60,6 +60,10 @@ type Options struct {
 	// means nothing.
 	Directory *Directory
 
+	// Revocations are the tokens that the platform has taken back. nil means
+	// none.
+	Revocations *Revocations
+
 	// OpenAvailability lets users hear the UserAvailability of everybody in
 	// their organization.
 	OpenAvailability bool
@@ -93,6 +97,7 @@ type Verifier struct {
 	running sync.WaitGroup
 
 	accepted, demoted atomic.Uint64
+	longest           atomic.Int64 // latest end of the tokens found good, Unix nanoseconds
 	refused           [reasonEnd]atomic.Uint64
 	unavailable       [needEnd]atomic.Uint64
 }
@@ -110,7 +115,7 @@ func New(o Options) (*Verifier, error) {
 		leeway:   o.Leeway,
 		now:      o.Now,
 		base64:   base64.RawURLEncoding.Strict(),
-		rules:    Rules{OpenAvailability: o.OpenAvailability, Directory: o.Directory},
+		rules:    Rules{OpenAvailability: o.OpenAvailability, Directory: o.Directory, Revocations: o.Revocations},
 	}
 	if v.leeway == 0 {
 		v.leeway = DefaultLeeway
@@ -201,10 +206,24 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error)
 		return nil, err
 	}
 	v.accepted.Add(1)
+	for end := p.Expires.UnixNano(); ; {
+		if longest := v.longest.Load(); end <= longest || v.longest.CompareAndSwap(longest, end) {
+			break
+		}
+	}
 	if p.Demoted {
 		v.demoted.Add(1)
 	}
 	return p, nil
+}
+
+// Longest is the latest end of all tokens found good so far; zero before the
+// first.
+func (v *Verifier) Longest() time.Time {
+	if n := v.longest.Load(); n != 0 {
+		return time.Unix(0, n).UTC()
+	}
+	return time.Time{}
 }
 
 // ErrOther means that a token is good, but somebody else's.
@@ -243,7 +262,7 @@ func (v *Verifier) verify(ctx context.Context, token string, late bool) (*Princi
 }
 
 // settle lets those have their say who know more than the token: the resolver,
-// then the platform by its directory.
+// then the platform by what it has revoked and by its directory.
 func (r *reading) settle(ctx context.Context) error {
 	if r.resolves() {
 		found, err := r.v.resolver.resolve(ctx, r.text, r.late)
@@ -253,6 +272,9 @@ func (r *reading) settle(ctx context.Context) error {
 		if refused := found.fill(r.p); refused != nil {
 			return refused
 		}
+	}
+	if r.v.rules.Revocations.Cover(r.p) {
+		return &Error{Reason: ReasonRevoked}
 	}
 	if !r.p.Role.operates() {
 		r.v.rules.Directory.apply(r.p)
