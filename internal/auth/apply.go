@@ -179,7 +179,8 @@ func (g *given) over(set Set, since *begun) (Set, *begun) {
 	return g.set, &begun{of: of}
 }
 
-// Again makes the principal anew by what the platform says now.
+// Again makes the principal anew by what the platform says now. Where it has
+// nothing to say, and had not before, that is p itself.
 func (p *Principal) Again() *Principal {
 	if p.rules == nil || p.Role.operates() {
 		return p
@@ -189,5 +190,8 @@ func (p *Principal) Again() *Principal {
 		q.Role, q.Queues, q.Lists, q.Users, q.begins, q.granted = g.role, g.queues, g.lists, g.users, g.begins, nil
 	}
 	p.rules.Directory.apply(&q)
+	if p.granted == nil && q.granted == nil {
+		return p
+	}
 	return &q
 }

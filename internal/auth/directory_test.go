@@ -118,7 +118,9 @@ func TestRightsFromDirectory(t *testing.T) {
 		return &s
 	}
 	role := func(r auth.Role) auth.Said[auth.Role] { return auth.Said[auth.Role]{}.Say(clock(), r) }
-	ids := func(texts ...string) auth.Said[event.GUID] { return auth.Said[event.GUID]{}.Say(clock(), set(texts...).IDs()...) }
+	ids := func(texts ...string) auth.Said[event.GUID] {
+		return auth.Said[event.GUID]{}.Say(clock(), set(texts...).IDs()...)
+	}
 	byToken := auth.Principal{
 		User: id(t, me), Org: id(t, myOrg), Role: auth.Supervisor, Expires: clock().Add(time.Hour),
 		Queues: *set(queue), Lists: *set(list), Users: *set(mate),

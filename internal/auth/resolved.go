@@ -35,7 +35,7 @@ type resolved struct {
 // rights younger, never older.
 func (r *resolved) begin(before *resolved, now time.Time) {
 	r.begins = &beginnings{role: now}
-	old := [sortEnd]*Set{&Set{}, &Set{}, &Set{}}
+	old := [sortEnd]*Set{{}, {}, {}}
 	if before != nil {
 		old = [sortEnd]*Set{Users: &before.users, Queues: &before.queues, Lists: &before.lists}
 		if before.role == r.role {

@@ -18,11 +18,12 @@ func (h *Handler) subscribe(_ context.Context, call *hub.Call) (signalr.Value, e
 		return nil, err
 	}
 	s := of(call)
+	changes, p := s.changes.Load(), s.principal.Load()
 	free := h.o.MaxSubscriptions - s.member.Len()
 	results := make([]result, len(requests))
 	pairs := make([]event.Pair, 0, len(requests))
 	for i, r := range requests {
-		if r.problem == "" && !s.principal.May(r.kind, r.pair.Entity) {
+		if r.problem == "" && !p.May(r.kind, r.pair.Entity) {
 			r.problem = unauthorized
 		}
 		if r.problem == "" && len(pairs) >= free && !s.member.Has(r.pair) {
@@ -35,6 +36,9 @@ func (h *Handler) subscribe(_ context.Context, call *hub.Call) (signalr.Value, e
 	}
 	answer := resultList{results, h.o.CamelMessagePack}
 	s.member.Subscribe(pairs, func() { call.Complete(answer) })
+	if s.changes.Load() != changes { // its rights have changed meanwhile
+		h.drop(call.Conn, s, s.principal.Load(), pairs)
+	}
 	return answer, nil
 }
 
@@ -66,14 +70,15 @@ func (h *Handler) explain(_ context.Context, call *hub.Call) (signalr.Value, err
 		return nil, err
 	}
 	s := of(call)
+	p := s.principal.Load()
 	list := make(explanations, len(requests))
 	for i, r := range requests {
 		e := explanation{EntityID: r.entity, EventName: r.name}
 		switch {
 		case r.problem != "":
 			e.Reason = r.problem
-		case !s.principal.May(r.kind, r.pair.Entity):
-			e.Reason = unauthorized + ": " + string(r.kind.Class) + " events of this entity are not open to role " + s.principal.Role.String()
+		case !p.May(r.kind, r.pair.Entity):
+			e.Reason = unauthorized + ": " + string(r.kind.Class) + " events of this entity are not open to role " + p.Role.String()
 		case s.member.Has(r.pair):
 			e.Allowed, e.Subscribed, e.Reason = true, true, "subscribed: its events are pushed to this connection"
 		default:
