@@ -109,8 +109,17 @@ func TestChange(t *testing.T) {
 			if got := next(t, seen, "the change"); got.Revision != revision {
 				t.Errorf("the watch saw revision %d, want %d", got.Revision, revision)
 			}
-			if err := k.Delete(t.Context(), "key"); err != nil {
+			if err := k.DeleteAt(t.Context(), "key", revision-1); err != nil {
 				t.Fatal(err)
+			}
+			if _, ok, err := k.Get(t.Context(), "key"); !ok || err != nil {
+				t.Errorf("deleted at an earlier revision: %v, %v", ok, err)
+			}
+			if err := k.DeleteAt(t.Context(), "key", revision); err != nil {
+				t.Fatal(err)
+			}
+			if _, ok, err := k.Get(t.Context(), "key"); ok || err != nil {
+				t.Errorf("deleted, and there: %v", err)
 			}
 			if _, err := k.Change(t.Context(), "key", func(v []int, ok bool) ([]int, bool, error) { return []int{1}, ok, nil }); err != nil {
 				t.Errorf("a key that was deleted: %v", err)

@@ -174,6 +174,17 @@ func (k *KV[V]) Delete(ctx context.Context, key string) error {
 	return k.storeFailed("delete", k.bucket.Delete(ctx, key))
 }
 
+// DeleteAt forgets a value if it has that revision still, else nothing happens.
+func (k *KV[V]) DeleteAt(ctx context.Context, key string, revision uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, kvWait)
+	defer cancel()
+	err := k.bucket.Delete(ctx, key, jetstream.LastRevision(revision))
+	if quicker(err) {
+		return nil
+	}
+	return k.storeFailed("delete", err)
+}
+
 // failed adds to an error what was done.
 func (k *KV[V]) failed(act string, err error) error {
 	return fmt.Errorf("%s a value of %s: %w", act, k.name, err)

@@ -2,22 +2,21 @@ package node
 
 import (
 	"context"
-	"crypto/tls"
+	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"rte/internal/admin"
 	"rte/internal/auth"
 	"rte/internal/bus"
 	"rte/internal/event"
 	"rte/internal/fanout"
 	"rte/internal/ingest"
 	"rte/internal/ops"
+	"rte/internal/registry"
 	"rte/internal/session"
 	"rte/signalr/hub"
 	"rte/signalr/transport"
@@ -31,9 +30,11 @@ type Node struct {
 	cfg       Config
 	log       *slog.Logger
 	directory *auth.Directory
+	revoked   *auth.Revocations
 	verifier  *auth.Verifier
 	cat       *event.Catalog
-	cert      *certificate // nil: plain HTTP
+	cert      *certificate   // nil: plain HTTP
+	clientCA  *x509.CertPool // nil: operators have no certificates
 
 	bus       *bus.Bus
 	index     *fanout.Index
@@ -43,6 +44,8 @@ type Node struct {
 	ingest    *ingest.HTTP
 	nats      *ingest.NATS // nil where nobody can send messages
 	ops       *ops.Handler
+	registry  *registry.Registry
+	operators *admin.Handler
 
 	public, publish, admin *listener
 	shutDoor               func(context.Context) error // lets no more messages in
@@ -61,7 +64,8 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	directory := &auth.Directory{}
-	v, err := cfg.Verifier(directory, log)
+	revoked := &auth.Revocations{}
+	v, err := cfg.Verifier(directory, revoked, log)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +77,11 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: log, directory: directory, verifier: v, cat: cat, cert: cert}
+	authority, err := cfg.readClientCA()
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: cfg, log: log, directory: directory, revoked: revoked, verifier: v, cat: cat, cert: cert, clientCA: authority}
 	if _, err := n.store(); err != nil {
 		return nil, err
 	}
@@ -112,6 +120,9 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	n.verifier.Start(ctx)
 	drift := ingest.NewDrift(n.cat, n.log)
 	n.join(drift)
+	if err := n.record(ctx); err != nil {
+		return err
+	}
 	n.serve()
 	if err := n.openDoor(drift); err != nil {
 		return err
@@ -125,7 +136,7 @@ func (n *Node) Start(ctx context.Context) (err error) {
 // the client.
 func (n *Node) join(drift *ingest.Drift) {
 	catalogNames := n.cfg.EventNameCase == "catalog"
-	n.ops = ops.New(ops.Options{Ready: n.ready, Figures: n.figures, Pprof: n.cfg.Pprof, Logger: n.log})
+	n.ops = ops.New(ops.Options{Ready: n.ready, Figures: n.figures, Hosts: n.cfg.adminHosts(), Logger: n.log})
 	n.index = fanout.New(n.cat, fanout.Options{
 		Watch:        n.bus.Watch,
 		CatalogNames: catalogNames,
@@ -191,6 +202,7 @@ func (n *Node) stop(ctx context.Context) error {
 		errs = append(errs, n.publish.close(ctx))
 	}
 	n.verifier.Close()
+	n.forget()
 	errs = append(errs, n.bus.Close(ctx), n.admin.close(ctx))
 	n.log.Info("stopped")
 	return errors.Join(errs...)
@@ -204,6 +216,7 @@ func (n *Node) abandon() {
 		}
 	}
 	n.verifier.Close()
+	n.forget()
 	if n.bus != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
@@ -230,69 +243,3 @@ func (n *Node) HubURL() string { return n.URL() + hubPath }
 
 // AdminURL is the admin listener's address.
 func (n *Node) AdminURL() string { return n.admin.url() }
-
-// A listener is an open address and the server behind it.
-type listener struct {
-	net    net.Listener
-	server *http.Server
-	done   chan struct{}
-	scheme string
-}
-
-func listen(ctx context.Context, addr, flag string) (*listener, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("open --%s %s: %w", flag, addr, err)
-	}
-	return &listener{net: l}, nil
-}
-
-// Limits of every listener. A request's head must come soon and be of decent
-// size: a token with some hundred ids in the query fits.
-const (
-	headTimeout = 10 * time.Second
-	idleTimeout = 2 * time.Minute
-	maxHead     = 128 << 10
-)
-
-func (l *listener) serve(h http.Handler, cert *certificate, log *slog.Logger) {
-	l.scheme = "http"
-	if cert != nil {
-		l.scheme = "https"
-		l.net = tls.NewListener(l.net, cert.config())
-	}
-	l.server = &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: headTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHead,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
-	l.done = make(chan struct{})
-	go func() {
-		defer close(l.done)
-		if err := l.server.Serve(l.net); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("listener ended", "err", err)
-		}
-	}()
-}
-
-// close ends the listener and waits for the requests that are under way.
-func (l *listener) close(ctx context.Context) error {
-	err := l.server.Shutdown(ctx)
-	if err != nil {
-		l.server.Close() //nolint:errcheck // what is left is cut
-	}
-	<-l.done
-	return err
-}
-
-func (l *listener) url() string {
-	addr := l.net.Addr().(*net.TCPAddr)
-	host := addr.IP.String()
-	if addr.IP.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return l.scheme + "://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
-}

@@ -10,7 +10,7 @@ import (
 
 // serve puts everything at its path and lets requests in.
 func (n *Node) serve() {
-	n.admin.serve(n.ops, nil, n.log)
+	n.admin.serve(n.ops, n.adminTLS(), n.log)
 	events := limitRead(n.ingest)
 	mux := http.NewServeMux()
 	base := n.cfg.BasePath
@@ -22,7 +22,7 @@ func (n *Node) serve() {
 		doors.Handle(base+"/api/v1/events", events)
 		n.documents(doors, base+"/api/v1", about)
 		n.aboutMe(doors, base+"/api/v1/me")
-		n.publish.serve(front(doors, n.log), n.cert, n.log)
+		n.publish.serve(front(doors, n.log), n.cert.config(), n.log)
 	}
 	about.NoPublish, about.DevTokens = n.publish != nil, n.cfg.DevTokens
 	n.documents(mux, base+"/api/v1", about)
@@ -31,5 +31,5 @@ func (n *Node) serve() {
 	if n.cfg.DevTokens {
 		mux.HandleFunc("GET "+base+"/token/{user}/rte/", n.devToken)
 	}
-	n.public.serve(front(transport.Mount(base+hubPath, n.transport, mux), n.log), n.cert, n.log)
+	n.public.serve(front(transport.Mount(base+hubPath, n.transport, mux), n.log), n.cert.config(), n.log)
 }
