@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net/http"
 	"os"
 	"slices"
 
@@ -44,10 +45,10 @@ func (n *Node) record(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	n.ops.Handle(admin.Path, n.operators)
-	if n.cfg.Pprof {
-		n.ops.Handle("/debug/pprof/", n.operators.Guard(ops.Profiles()))
-	}
+	room := http.NewServeMux()
+	room.Handle(admin.Path, n.operators)
+	room.Handle(ops.ProfilesPath, n.operators.Guard(ops.Profiles()))
+	n.operatorHall.open(room)
 	if !open && n.cert == nil {
 		n.log.Warn("the admin listener can be reached from other machines without TLS: tokens of operators can be read on the way; set --tls-cert")
 	}

@@ -50,7 +50,10 @@ func New(o Options) *Handler {
 // Handle serves more at a path; call it before the handler serves.
 func (h *Handler) Handle(path string, next http.Handler) { h.mux.Handle(path, next) }
 
-// Profiles serves /debug/pprof/.
+// ProfilesPath is where Profiles is to be handled.
+const ProfilesPath = "/debug/pprof/"
+
+// Profiles serves the process's profiles.
 func Profiles() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)

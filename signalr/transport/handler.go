@@ -105,6 +105,7 @@ type Handler struct {
 
 	running sync.WaitGroup // feeders and writers
 	bufs    *buffers
+	pollers pollers
 
 	mu      sync.Mutex
 	closing bool                  // nothing new comes in
