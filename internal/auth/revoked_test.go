@@ -75,6 +75,9 @@ func TestRevoked(t *testing.T) {
 		if verdict(err) != want || verdict(confirmed) != want {
 			t.Errorf("%s: Verify %v, Confirm %v, want %q", tc.name, err, confirmed, want)
 		}
+		if other := (&auth.Principal{User: id(t, unknown)}); v.Confirm(t.Context(), text, other) != auth.ErrOther {
+			t.Errorf("%s: it is not said that the token is another user's", tc.name)
+		}
 		if shown := r.Shown(tc.what); shown.IsZero() == tc.refused {
 			t.Errorf("%s: a token was shown that ends at %v", tc.name, shown)
 		}

@@ -232,20 +232,21 @@ var ErrOther = errors.New("the token is another user's")
 // Confirm checks that a token is the principal's own, where a connection has
 // been made with an earlier one: its polls and POSTs may go on with a token
 // that has expired meanwhile, as a WebSocket goes on, but never with somebody
-// else's. An error is as with Verify, or [ErrOther].
+// else's. An error is as with Verify, or [ErrOther]; that a token is revoked is
+// said only if it is the principal's own.
 func (v *Verifier) Confirm(ctx context.Context, token string, p *Principal) error {
 	q, err := v.verify(ctx, token, true)
-	switch {
-	case err != nil:
-		v.count(err)
-		return err
-	case q.User != p.User || q.Org != p.Org || q.Subject != p.Subject:
+	if q != nil && (q.User != p.User || q.Org != p.Org || q.Subject != p.Subject) {
 		return ErrOther
 	}
-	return nil
+	if err != nil {
+		v.count(err)
+	}
+	return err
 }
 
 // verify is Verify without counting; late lets a token pass that has expired.
+// With an error there is a principal only if its token is revoked.
 func (v *Verifier) verify(ctx context.Context, token string, late bool) (*Principal, error) {
 	r, _, err := v.open(ctx, token)
 	if err != nil {
@@ -258,11 +259,14 @@ func (v *Verifier) verify(ctx context.Context, token string, late bool) (*Princi
 	if err := r.settle(ctx); err != nil {
 		return nil, err
 	}
+	if r.p.Revoked() {
+		return r.p, &Error{Reason: ReasonRevoked}
+	}
 	return r.p, nil
 }
 
 // settle lets those have their say who know more than the token: the resolver,
-// then the platform by what it has revoked and by its directory.
+// then the platform by its directory.
 func (r *reading) settle(ctx context.Context) error {
 	if r.resolves() {
 		found, err := r.v.resolver.resolve(ctx, r.text, r.late)
@@ -272,9 +276,6 @@ func (r *reading) settle(ctx context.Context) error {
 		if refused := found.fill(r.p); refused != nil {
 			return refused
 		}
-	}
-	if r.v.rules.Revocations.Cover(r.p) {
-		return &Error{Reason: ReasonRevoked}
 	}
 	if !r.p.Role.operates() {
 		r.v.rules.Directory.apply(r.p)
