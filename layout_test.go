@@ -103,6 +103,17 @@ func house() map[string]room {
 			"internal/event": "topics and events",
 			"signalr":        "an event becomes one frame",
 		}},
+		"internal/registry": {floor: 3, imports: map[string]string{
+			"internal/auth":  "rights, revocations and the directory are its words",
+			"internal/bus":   "keeps them for all nodes, and brings queues' events",
+			"internal/event": "ids, and the event that says who is attached to a queue",
+		}},
+		"internal/admin": {floor: 4, imports: map[string]string{
+			"internal/auth":     "who an operator is; what can be said of users",
+			"internal/bus":      "connections are on all nodes",
+			"internal/event":    "ids and dates",
+			"internal/registry": "keeps what is said",
+		}},
 		"internal/session": {floor: 4, imports: map[string]string{
 			"internal/auth":   "whose the client is, and what it may hear",
 			"internal/event":  "names and Guids of items",
@@ -111,6 +122,8 @@ func house() map[string]room {
 			"signalr/hub":     "methods and connections",
 		}},
 		"internal/node": {floor: 5, imports: map[string]string{
+			"internal/admin":     "made and joined here",
+			"internal/registry":  "made and joined here",
 			"internal/auth":      "made and joined here",
 			"internal/bus":       "made and joined here",
 			"internal/event":     "the one catalogue",

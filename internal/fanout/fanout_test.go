@@ -66,7 +66,7 @@ func subscribe(t testing.TB, m *fanout.Member, then func(), pairs ...event.Pair)
 	for i, p := range pairs {
 		joins[i].Pair = p
 	}
-	err := m.Subscribe(context.Background(), joins, func([]fanout.Joined) {
+	err := m.Subscribe(context.Background(), joins, nil, func([]fanout.Joined) {
 		if then != nil {
 			then()
 		}

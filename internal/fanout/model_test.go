@@ -291,7 +291,7 @@ func (g *guest) subscribe() {
 		}
 		joins = append(joins, j)
 	}
-	err := g.member.Subscribe(context.Background(), joins, func(joined []fanout.Joined) {
+	err := g.member.Subscribe(context.Background(), joins, nil, func(joined []fanout.Joined) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		for i, j := range joins {

@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -35,6 +36,9 @@ type Joined struct {
 // of data; what is more comes as the client takes it.
 const atOnce = 128 << 10
 
+// ErrStale means that the joins were not valid any more.
+var ErrStale = errors.New("what is to be joined is not valid any more")
+
 // A plan is what is known of a join before the moment.
 type plan struct {
 	Join
@@ -53,15 +57,18 @@ type plan struct {
 // sends to the client comes before the first event of the new pairs. It must
 // not block, nor call the index.
 //
+// valid, if not nil, is asked at that moment, too, under the same rules: when
+// it says no, nothing is joined, and the error is [ErrStale].
+//
 // What a cursor has missed follows, each pair's in order, then what happens
 // from then on. It may have to be read from the store; an error says that it
 // could not, and nothing was joined then.
-func (m *Member) Subscribe(ctx context.Context, joins []Join, then func([]Joined)) error {
+func (m *Member) Subscribe(ctx context.Context, joins []Join, valid func() bool, then func([]Joined)) error {
 	plans := m.plan(joins)
 	for {
-		need := m.try(plans, then)
+		need, err := m.try(plans, valid, then)
 		if need == nil {
-			return nil
+			return err
 		}
 		if err := m.fetch(ctx, need); err != nil {
 			return fmt.Errorf("read what was missed: %w", err)
@@ -94,7 +101,7 @@ type missing struct {
 
 // try joins the pairs, if all that is needed is remembered; else it says what is
 // not.
-func (m *Member) try(plans []plan, then func([]Joined)) *missing {
+func (m *Member) try(plans []plan, valid func() bool, then func([]Joined)) (*missing, error) {
 	o := m.org
 	states, others := o.flow.Floor(true), o.flow.Floor(false)
 	now := time.Now()
@@ -102,8 +109,11 @@ func (m *Member) try(plans []plan, then func([]Joined)) *missing {
 	defer o.mu.Unlock()
 	for i := range plans {
 		if need := m.needs(&plans[i], now); need != nil {
-			return need
+			return need, nil
 		}
+	}
+	if valid != nil && !valid() {
+		return nil, ErrStale
 	}
 	r := replay{member: m, now: now}
 	results := make([]Joined, len(plans))
@@ -129,7 +139,7 @@ func (m *Member) try(plans []plan, then func([]Joined)) *missing {
 	if len(r.behind) > 0 {
 		m.catch(m.life, r.behind)
 	}
-	return nil
+	return nil, nil
 }
 
 func (m *Member) count(p *plan, recovered bool) {

@@ -64,7 +64,7 @@ func (p *pipeline) through(t *testing.T, e *event.Event) *signalr.Frame {
 		t.Fatal(err)
 	}
 	defer m.Leave()
-	if err := m.Subscribe(t.Context(), []fanout.Join{{Pair: e.Pair}}, func([]fanout.Joined) {}); err != nil {
+	if err := m.Subscribe(t.Context(), []fanout.Join{{Pair: e.Pair}}, nil, func([]fanout.Joined) {}); err != nil {
 		t.Fatal(err)
 	}
 	sent := *e

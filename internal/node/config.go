@@ -15,13 +15,15 @@ import (
 // A Config is everything a node can be told. The tags are for the command
 // line: each name is also a variable RTE_… and a key of the YAML file.
 type Config struct {
-	Listen        string `default:":8080" help:"Address of the hub, the publish API and the pages."`
-	PublishListen string `placeholder:"ADDR" help:"Address of the publish API, if it is to be kept apart from the hub (default: as --listen)."`
-	AdminListen   string `default:"127.0.0.1:8081" help:"Address of health, metrics and profiles; keep it on loopback."`
-	BasePath      string `placeholder:"PATH" help:"Path in front of all public endpoints, such as /rt when a proxy keeps it."`
-	TLSCert       string `name:"tls-cert" type:"path" placeholder:"FILE" help:"Certificate chain (PEM) of the public listeners; read again when it changes (default: plain HTTP, for a proxy in front)."`
-	TLSKey        string `name:"tls-key" type:"path" placeholder:"FILE" help:"Its private key (PEM)."`
-	DataDir       string `default:"./rte-data" type:"path" help:"Folder of the event store; not used with --nats-url."`
+	Listen        string   `default:":8080" help:"Address of the hub, the publish API and the pages."`
+	PublishListen string   `placeholder:"ADDR" help:"Address of the publish API, if it is to be kept apart from the hub (default: as --listen)."`
+	AdminListen   string   `default:"127.0.0.1:8081" help:"Address of health, metrics and the admin API. Off loopback that asks for a token of the role admin or a client certificate."`
+	AdminHosts    []string `placeholder:"NAME" help:"Names by which requests may call the admin listener, beside addresses, localhost and this machine's name."`
+	AdminClientCA string   `name:"admin-client-ca" type:"path" placeholder:"FILE" help:"Certificates (PEM) of the authority whose client certificates make an operator; the admin listener then speaks TLS with --tls-cert."`
+	BasePath      string   `placeholder:"PATH" help:"Path in front of all public endpoints, such as /rt when a proxy keeps it."`
+	TLSCert       string   `name:"tls-cert" type:"path" placeholder:"FILE" help:"Certificate chain (PEM) of the public listeners; read again when it changes (default: plain HTTP, for a proxy in front)."`
+	TLSKey        string   `name:"tls-key" type:"path" placeholder:"FILE" help:"Its private key (PEM)."`
+	DataDir       string   `default:"./rte-data" type:"path" help:"Folder of the event store; not used with --nats-url."`
 
 	Keys `embed:""`
 	NATS `embed:""`
@@ -48,6 +50,9 @@ type Config struct {
 	EventNameCase    string `default:"lower" enum:"lower,catalog" help:"Spelling of event names in results and pushes: lower or catalog."`
 
 	MsgpackNames string `name:"msgpack-names" default:"declared" enum:"declared,camel" help:"Member names in MessagePack: declared (as the page spells them, what .NET clients expect) or camel."`
+
+	QueueMembership bool          `help:"Learn from the event QueueAttachedUsers who belongs to a queue: whoever does may hear it, whoever has left it may not."`
+	RevocationLife  time.Duration `default:"720h" help:"How long a revocation is kept at least: the longest life of your tokens."`
 
 	DevTokens   bool          `help:"Give out tokens at /token/{userid}/rte/ to anybody who asks; loopback only."`
 	InsecureDev bool          `help:"Let developer shortcuts leave loopback. Never in production."`
@@ -93,6 +98,9 @@ func (c *Config) check() error {
 	if c.DevTokens && c.JWTSecret == "" && c.JWTSecretFile == "" {
 		return errors.New("--dev-tokens signs tokens, so it needs --jwt-secret or --jwt-secret-file")
 	}
+	if c.AdminClientCA != "" && c.TLSCert == "" {
+		return errors.New("--admin-client-ca asks for client certificates, so the admin listener needs TLS: set --tls-cert and --tls-key")
+	}
 	if c.JWTLeeway < 0 {
 		return errors.New("--jwt-leeway must not be negative")
 	}
@@ -106,7 +114,8 @@ func (c *Config) check() error {
 		flag string
 		n    int64
 	}{
-		{"retention", int64(c.Retention)}, {"retention-bytes", int64(c.RetentionBytes)}, {"dedupe-window", int64(c.DedupeWindow)}, {"window", int64(c.Window)}, {"journal-bytes", int64(c.JournalBytes)},
+		{"retention", int64(c.Retention)}, {"retention-bytes", int64(c.RetentionBytes)}, {"dedupe-window", int64(c.DedupeWindow)}, {"revocation-life", int64(c.RevocationLife)},
+		{"window", int64(c.Window)}, {"journal-bytes", int64(c.JournalBytes)},
 		{"queue-bytes", int64(c.QueueBytes)}, {"max-message-bytes", int64(c.MaxMessageBytes)}, {"max-items", int64(c.MaxItems)},
 		{"max-subscriptions", int64(c.MaxSubscriptions)}, {"max-event-bytes", int64(c.MaxEventBytes)}, {"max-body-bytes", int64(c.MaxBodyBytes)},
 	} {

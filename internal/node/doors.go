@@ -42,6 +42,9 @@ func (n *Node) confirm(r *http.Request, user any) error {
 		n.log.Warn("request refused", "remote", r.RemoteAddr, "who", p, "reason", "another user's connection")
 		return &transport.Refusal{Status: http.StatusForbidden}
 	}
+	if why, ok := auth.Refused(err); ok && why == auth.ReasonRevoked && r.Method == http.MethodDelete {
+		return nil // whoever was sent away may say goodbye
+	}
 	if err != nil {
 		return n.refused(r, err)
 	}

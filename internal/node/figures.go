@@ -5,13 +5,14 @@ import (
 
 	"rte/internal/bus"
 	"rte/internal/ops"
+	"rte/internal/session"
 	"rte/signalr/hub"
 )
 
 // closeReasons have a metric from the start, so that a dashboard shows zeros
 // instead of gaps.
 var closeReasons = [...]hub.CloseReason{
-	hub.Goodbye, hub.Lost, hub.Slow, hub.Timeout, hub.Protocol, hub.Draining, hub.Refused, hub.Aborted, hub.Expired,
+	hub.Goodbye, hub.Lost, hub.Slow, hub.Timeout, hub.Protocol, hub.Draining, hub.Refused, hub.Aborted, hub.Expired, session.Revoked, session.Admin,
 }
 
 // figures hands the rooms' snapshots to ops.
@@ -49,6 +50,7 @@ func (n *Node) figures(add func(ops.Figure)) {
 	one("connections_total", "Connections made.", float64(t.Accepted))
 
 	n.tokenFigures(one, labelled)
+	n.registryFigures(one, labelled)
 
 	i := n.ingest.Stats()
 	one("publish_requests_total", "Requests to the publish API.", float64(i.Requests))
@@ -146,4 +148,19 @@ func (n *Node) tokenFigures(one func(name, help string, v float64), labelled fun
 	one("resolver_failures_total", "Questions without an answer.", float64(a.AskFailed))
 	one("resolver_remembered_total", "Answers of the resolver that were given from memory.", float64(a.Remembered))
 	one("resolver_memory_bytes", "Memory of the resolver's answers, about.", float64(a.AnswerBytes))
+}
+
+// registryFigures are those of what operators and the platform have said.
+func (n *Node) registryFigures(one func(name, help string, v float64), labelled func(name, help, label, text string, v float64)) {
+	r := n.registry.Stats()
+	one("rights", "Users with rights that the platform has set, or had.", float64(r.Rights))
+	one("revocations", "Selections of tokens that are revoked.", float64(r.Revocations))
+	one("call_lists", "Call lists that the platform has posted.", float64(r.Lists))
+	one("queue_memberships", "Queues whose members are known by their events.", float64(r.Queues))
+	one("subscriptions_removed_total", "Subscriptions that ended because the right to them fell.", float64(n.session.Fallen()))
+	a := n.operators.Stats()
+	for act, count := range a.Acts {
+		labelled("admin_acts_total", "Acts of operators that went well, by act.", "act", act, float64(count))
+	}
+	one("admin_refused_total", "Requests to the admin API of nobody who may.", float64(a.Refused))
 }

@@ -36,11 +36,11 @@ const (
 	maxHead     = 128 << 10
 )
 
-func (l *listener) serve(h http.Handler, cert *certificate, log *slog.Logger) {
+func (l *listener) serve(h http.Handler, c *tls.Config, log *slog.Logger) {
 	l.scheme = "http"
-	if cert != nil {
+	if c != nil {
 		l.scheme = "https"
-		l.net = tls.NewListener(l.net, cert.config())
+		l.net = tls.NewListener(l.net, c)
 	}
 	l.server = &http.Server{
 		Handler:           h,

@@ -2,18 +2,21 @@ package node
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"rte/internal/admin"
 	"rte/internal/auth"
 	"rte/internal/bus"
 	"rte/internal/event"
 	"rte/internal/fanout"
 	"rte/internal/ingest"
 	"rte/internal/ops"
+	"rte/internal/registry"
 	"rte/internal/session"
 	"rte/signalr/hub"
 	"rte/signalr/transport"
@@ -27,9 +30,11 @@ type Node struct {
 	cfg       Config
 	log       *slog.Logger
 	directory *auth.Directory
+	revoked   *auth.Revocations
 	verifier  *auth.Verifier
 	cat       *event.Catalog
-	cert      *certificate // nil: plain HTTP
+	cert      *certificate   // nil: plain HTTP
+	clientCA  *x509.CertPool // nil: operators have no certificates
 
 	bus       *bus.Bus
 	index     *fanout.Index
@@ -39,9 +44,12 @@ type Node struct {
 	ingest    *ingest.HTTP
 	nats      *ingest.NATS // nil where nobody can send messages
 	ops       *ops.Handler
+	registry  *registry.Registry
+	operators *admin.Handler
 
 	public, publish, admin *listener
 	hall, publishHall      hall                        // what the first two serve
+	operatorHall           hall                        // what only operators are served by the last
 	shutDoor               func(context.Context) error // lets no more messages in
 	state                  atomic.Value                // string: why the node is not ready, "" when it is
 	stopOnce               sync.Once
@@ -58,7 +66,8 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	directory := &auth.Directory{}
-	v, err := cfg.Verifier(directory, log)
+	revoked := &auth.Revocations{}
+	v, err := cfg.Verifier(directory, revoked, log)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +79,11 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: log, directory: directory, verifier: v, cat: cat, cert: cert}
+	authority, err := cfg.readClientCA()
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: cfg, log: log, directory: directory, revoked: revoked, verifier: v, cat: cat, cert: cert, clientCA: authority}
 	if _, err := n.store(); err != nil {
 		return nil, err
 	}
@@ -104,7 +117,7 @@ func (n *Node) Start(ctx context.Context) (err error) {
 		return err
 	}
 	// Before the store, for which it may have to wait: who asks shall hear so.
-	n.ops = ops.New(ops.Options{Ready: n.ready, Figures: n.figures, Pprof: n.cfg.Pprof, Logger: n.log})
+	n.ops = ops.New(ops.Options{Ready: n.ready, Figures: n.figures, Hosts: n.cfg.adminHosts(), Logger: n.log})
 	n.receive()
 	if n.bus, err = bus.Open(ctx, n.cat, store); err != nil {
 		return err
@@ -112,6 +125,9 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	n.verifier.Start(ctx)
 	drift := ingest.NewDrift(n.cat, n.log)
 	n.join(drift)
+	if err := n.record(ctx); err != nil {
+		return err
+	}
 	n.serve()
 	if err := n.openDoor(drift); err != nil {
 		return err
@@ -194,6 +210,7 @@ func (n *Node) stop(ctx context.Context) error {
 	}
 	n.verifier.Close()
 	n.index.Close()
+	n.forget()
 	errs = append(errs, n.bus.Close(ctx), n.admin.close(ctx))
 	n.log.Info("stopped")
 	return errors.Join(errs...)
@@ -212,6 +229,7 @@ func (n *Node) abandon() {
 		}
 	}
 	n.verifier.Close()
+	n.forget()
 	if n.bus != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"sync/atomic"
 
+	"rte/internal/admin"
 	"rte/internal/event/gen"
 	"rte/internal/ops"
 	"rte/signalr/transport"
@@ -13,10 +14,14 @@ import (
 // that they shall come again, until serve is called. A node may have to wait
 // for its cluster, and who is not answered waits with it.
 func (n *Node) receive() {
-	n.admin.serve(n.ops, nil, n.log)
-	n.public.serve(&n.hall, n.cert, n.log)
+	n.ops.Handle(admin.Path, &n.operatorHall)
+	if n.cfg.Pprof {
+		n.ops.Handle(ops.ProfilesPath, &n.operatorHall)
+	}
+	n.admin.serve(n.ops, n.adminTLS(), n.log)
+	n.public.serve(&n.hall, n.cert.config(), n.log)
 	if n.publish != nil {
-		n.publish.serve(&n.publishHall, n.cert, n.log)
+		n.publish.serve(&n.publishHall, n.cert.config(), n.log)
 	}
 }
 

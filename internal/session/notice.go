@@ -12,10 +12,20 @@ import (
 // contact centre. Only clients that have asked get any, so that older ones
 // see nothing new.
 type notice struct {
-	Kind   string `json:"kind"`
-	At     string `json:"at"` // UTC, milliseconds, Z
-	Reason string `json:"reason,omitempty"`
+	Kind         string   `json:"kind"`
+	At           string   `json:"at"` // UTC, milliseconds, Z
+	Subscription *removed `json:"subscription,omitempty"`
+	Reason       string   `json:"reason,omitempty"`
 }
+
+// removed is the pair that a notice is about, as Subscribe answered it.
+type removed struct {
+	EntityID  string `json:"entityId"`
+	EventName string `json:"eventName"`
+}
+
+// stampNow is the present moment as notices carry it.
+func stampNow() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // enableNotices switches notices on or off for this connection.
 func (h *Handler) enableNotices(_ context.Context, call *hub.Call) (signalr.Value, error) {
@@ -34,7 +44,7 @@ func (h *Handler) Draining(conns []*hub.Conn) {
 		Target: "Notice",
 		Arguments: []signalr.Value{signalr.Any(notice{
 			Kind:   "draining",
-			At:     time.Now().UTC().Format("2006-01-02T15:04:05.000Z"),
+			At:     stampNow(),
 			Reason: "the node is going down; reconnect to another",
 		})},
 	})

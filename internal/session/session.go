@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"rte/internal/auth"
 	"rte/internal/event"
@@ -28,6 +30,9 @@ type Handler struct {
 	index *fanout.Index
 	o     Options
 	names signalr.Value // the answer of AvailableSubscriptions
+
+	register register
+	fallen   atomic.Uint64 // subscriptions that ended with their right
 }
 
 // New makes a handler of clients that subscribe to the index.
@@ -41,14 +46,28 @@ func New(cat *event.Catalog, index *fanout.Index, o Options) *Handler {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Handler{cat: cat, index: index, o: o, names: signalr.Any(cat.Names())}
+	return &Handler{cat: cat, index: index, o: o, names: signalr.Any(cat.Names()), register: register{people: map[person]map[*hub.Conn]*session{}}}
 }
 
 // A session is one connected client. Its methods run one at a time.
 type session struct {
-	principal *auth.Principal
 	member    *fanout.Member
+	connected time.Time
 	notices   atomic.Bool // the client asked for notices
+	ended     atomic.Bool // somebody has told the connection to go, for good
+
+	// principal may be another one after its rights have changed; user and
+	// organization stay. changes counts that, so that whoever has decided by
+	// what held before looks again (see become).
+	principal atomic.Pointer[auth.Principal]
+	changes   atomic.Uint32
+	changing  sync.Mutex // whoever changes principal, or uses member from outside
+	left      bool       // member has left; guarded by changing
+}
+
+func (s *session) person() person {
+	p := s.principal.Load()
+	return person{p.Org, p.User}
 }
 
 // Methods is what the hub offers (product page, "Interface").
@@ -78,7 +97,15 @@ func (h *Handler) Connected(ctx context.Context, c *hub.Conn) error {
 	if err != nil {
 		return err
 	}
-	c.Value = &session{principal: p, member: m}
+	s := &session{member: m, connected: time.Now()}
+	s.principal.Store(p)
+	c.Value = s
+	h.register.enter(s.person(), c, s)
+	// What has changed since the token was looked at has not reached it.
+	h.become(c, s, (*auth.Principal).Again)
+	if p.Revoked() && s.end() {
+		c.Close(Revoked, string(Revoked), false)
+	}
 	h.o.Logger.Info("client connected", "conn", c.ID(), "who", p, "transport", c.Transport().Transport().String(), "protocol", c.ProtocolName())
 	return nil
 }
@@ -89,8 +116,12 @@ func (h *Handler) Disconnected(c *hub.Conn, err error) {
 	if !ok {
 		return // refused by Connected
 	}
+	h.register.leave(s.person(), c)
+	s.changing.Lock()
+	s.left = true
 	s.member.Leave()
-	h.o.Logger.Info("client disconnected", "conn", c.ID(), "who", s.principal, "reason", string(c.Reason()), "err", err)
+	s.changing.Unlock()
+	h.o.Logger.Info("client disconnected", "conn", c.ID(), "who", s.principal.Load(), "reason", string(c.Reason()), "err", err)
 }
 
 func of(call *hub.Call) *session { return call.Conn.Value.(*session) }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 
 	"rte/internal/event"
 	"rte/internal/fanout"
@@ -20,41 +21,60 @@ func (h *Handler) subscribe(ctx context.Context, call *hub.Call) (signalr.Value,
 		return nil, err
 	}
 	s := of(call)
+	for {
+		changes := s.changes.Load()
+		answer, joins := h.judge(s, requests)
+		err := s.member.Subscribe(ctx, joins, func() bool { return s.changes.Load() == changes }, func(joined []fanout.Joined) {
+			answer.place(requests, joined)
+			call.Complete(answer)
+		})
+		switch {
+		case err == nil:
+			return answer, nil
+		case !errors.Is(err, fanout.ErrStale): // else its rights have changed meanwhile
+			h.o.Logger.Warn("not subscribed", "conn", call.Conn.ID(), "who", s.principal.Load(), "reason", "the store cannot be read", "err", err)
+			return nil, &hub.Error{Text: "What was missed cannot be read at present. Nothing was subscribed; try again."}
+		}
+	}
+}
+
+// judge says what becomes of the requests, and what is to be joined.
+func (h *Handler) judge(s *session, requests []request) (resultList, []fanout.Join) {
+	p := s.principal.Load()
 	free := h.o.MaxSubscriptions - s.member.Len()
 	results := make([]result, len(requests))
 	joins := make([]fanout.Join, 0, len(requests))
 	for i := range requests {
 		r := &requests[i]
-		if r.problem == "" && !s.principal.May(r.kind, r.pair.Entity) {
-			r.problem = unauthorized
+		problem := r.problem
+		if problem == "" && !p.May(r.kind, r.pair.Entity) {
+			problem = unauthorized
 		}
-		if r.problem == "" && len(joins) >= free && !s.member.Has(r.pair) {
-			r.problem = tooMany
+		if problem == "" && len(joins) >= free && !s.member.Has(r.pair) {
+			problem = tooMany
 		}
-		if r.problem == "" {
-			joins = append(joins, fanout.Join{Pair: r.pair, After: r.after.text, Snapshot: r.snapshot != nil && *r.snapshot})
+		if problem == "" {
+			joins = append(joins, fanout.Join{
+				Pair: r.pair, After: r.after.text, Snapshot: r.snapshot != nil && *r.snapshot, Since: p.Since(r.kind, r.pair.Entity),
+			})
 		}
-		results[i] = result{subscribed: r.problem == "", message: r.problem, entity: r.entity, name: r.name}
+		results[i] = result{subscribed: problem == "", message: problem, entity: r.entity, name: r.name}
 	}
-	answer := resultList{results, h.o.CamelMessagePack}
-	err = s.member.Subscribe(ctx, joins, func(joined []fanout.Joined) {
-		n := 0
-		for i := range requests {
-			if requests[i].problem != "" {
-				continue
-			}
-			if requests[i].resumes() {
-				results[i].joined = &joined[n]
-			}
-			n++
+	return resultList{results, h.o.CamelMessagePack}, joins
+}
+
+// place adds how the pairs were joined, for those that want to know.
+func (l *resultList) place(requests []request, joined []fanout.Joined) {
+	n := 0
+	for i := range l.results {
+		if !l.results[i].subscribed {
+			continue
 		}
-		call.Complete(answer)
-	})
-	if err != nil {
-		h.o.Logger.Warn("not subscribed", "conn", call.Conn.ID(), "who", s.principal, "reason", "the store cannot be read", "err", err)
-		return nil, &hub.Error{Text: "What was missed cannot be read at present. Nothing was subscribed; try again."}
+		if requests[i].resumes() {
+			l.results[i].joined = &joined[n]
+		}
+		n++
 	}
-	return answer, nil
 }
 
 // unsubscribe leaves the pairs. One that was never subscribed is answered
@@ -85,14 +105,15 @@ func (h *Handler) explain(_ context.Context, call *hub.Call) (signalr.Value, err
 		return nil, err
 	}
 	s := of(call)
+	p := s.principal.Load()
 	list := make(explanations, len(requests))
 	for i, r := range requests {
 		e := explanation{EntityID: r.entity, EventName: r.name}
 		switch {
 		case r.problem != "":
 			e.Reason = r.problem
-		case !s.principal.May(r.kind, r.pair.Entity):
-			e.Reason = unauthorized + ": " + string(r.kind.Class) + " events of this entity are not open to role " + s.principal.Role.String()
+		case !p.May(r.kind, r.pair.Entity):
+			e.Reason = unauthorized + ": " + string(r.kind.Class) + " events of this entity are not open to role " + p.Role.String()
 		case s.member.Has(r.pair):
 			e.Allowed, e.Subscribed, e.Reason = true, true, "subscribed: its events are pushed to this connection"
 		default:
