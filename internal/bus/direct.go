@@ -17,9 +17,10 @@ import (
 
 // Figures of direct gets with many answers.
 const (
-	// batchWait is how long the first try may take, each further one twice as
-	// long as the one before, up to mostBatchWait: a replica that was cut off
-	// without a word is still asked until the other servers notice.
+	// batchWait is how long nothing may come at the first try, at each further
+	// one twice as long as at the one before, up to mostBatchWait: a replica
+	// that was cut off without a word is still asked until the other servers
+	// notice. An answer that goes on is waited for.
 	batchWait, mostBatchWait = 500 * time.Millisecond, 4 * time.Second
 	// batchMessages and batchBytes bound what one brings: the stream writes
 	// nothing while it reads.
@@ -43,7 +44,8 @@ type getter struct {
 	waiting map[uint64]*gathering
 }
 
-// A gathering is one request under way; the callback owns messages until done.
+// A gathering is one request under way. Until done it is guarded by the
+// getter's mu.
 type gathering struct {
 	messages []*nats.Msg
 	end      *nats.Msg     // the last answer; it has a status
@@ -99,8 +101,6 @@ func (g *getter) get(ctx context.Context, s *stream, r getRequest, n int) (batch
 	case <-ctx.Done():
 		return batch{}, fmt.Errorf("%w: %w", event.ErrUnavailable, context.Cause(ctx))
 	}
-	ctx, cancel := context.WithTimeout(ctx, min(batchWait<<min(n, 10), mostBatchWait))
-	defer cancel()
 	g.asked.Add(1)
 	w := &gathering{done: make(chan struct{})}
 	g.mu.Lock()
@@ -112,12 +112,33 @@ func (g *getter) get(ctx context.Context, s *stream, r getRequest, n int) (batch
 	if err := g.conn.PublishRequest(directGet+s.name, g.inbox+strconv.FormatUint(token, 36), body); err != nil {
 		return batch{}, fmt.Errorf("%w: %w", event.ErrUnavailable, err)
 	}
-	select {
-	case <-w.done:
-		return w.batch()
-	case <-ctx.Done():
-		return batch{}, fmt.Errorf("%w: no answer to a direct get: %w", event.ErrUnavailable, context.Cause(ctx))
+	silent := min(batchWait<<min(n, 10), mostBatchWait)
+	tick := time.NewTicker(silent)
+	defer tick.Stop()
+	for had := 0; ; {
+		select {
+		case <-w.done:
+			return w.batch()
+		case <-ctx.Done():
+			return batch{}, fmt.Errorf("%w: no answer to a direct get: %w", event.ErrUnavailable, context.Cause(ctx))
+		case <-tick.C:
+		}
+		has := g.progress(w)
+		if has == had {
+			return batch{}, fmt.Errorf("%w: no answer to a direct get in %v", event.ErrUnavailable, silent)
+		}
+		had = has
 	}
+}
+
+// progress is how many messages of an answer have come.
+func (g *getter) progress(w *gathering) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if w.end != nil {
+		return -1 // done is closed
+	}
+	return len(w.messages)
 }
 
 func (g *getter) forget(token uint64) {

@@ -88,8 +88,8 @@ func (f *Flow) checkLane(ctx context.Context, l *flowLane) error {
 	f.mu.Lock()
 	after, epoch, many := l.checked, l.epoch, l.many
 	f.mu.Unlock()
-	if now.last <= after {
-		return nil
+	if now.last <= after || l.stream.identity.Load() != identity(l.stream.name, now.created) {
+		return nil // nothing is new, or it is another stream, of which the lookout will tell
 	}
 	var spoke []stored
 	upTo, err := f.bus.newest(ctx, l.stream, f.org, after, now.last, &many, func(list []stored) { spoke = append(spoke, list...) })

@@ -36,8 +36,8 @@ func (b *Bus) CursorAt(t event.Topic, sequence uint64) string { return b.streamO
 // reaches back to after. State keeps the newest event only and is always
 // whole. more tells that most cut it short.
 //
-// Some 50 calls go on at a time for the whole bus; more wait. It tries for
-// five seconds, or until ctx ends; errors wrap [event.ErrUnavailable].
+// Some 50 calls go on at a time for the whole bus; more wait. It tries for ten
+// seconds, or until ctx ends; errors wrap [event.ErrUnavailable].
 func (b *Bus) Read(ctx context.Context, t event.Topic, after, upTo uint64, most int) (events []*event.Event, whole, more bool, err error) {
 	if int(t.Kind) >= len(b.catalog.Events) {
 		return nil, false, false, errors.New("read events: no such event in the catalogue")
@@ -45,7 +45,7 @@ func (b *Bus) Read(ctx context.Context, t event.Topic, after, upTo uint64, most 
 	if after >= upTo || most <= 0 {
 		return nil, true, after < upTo, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, getWait)
+	ctx, cancel := context.WithTimeout(ctx, giveUp) // a leader may be lost, as for Publish
 	defer cancel()
 	defer context.AfterFunc(b.life, cancel)()
 	select {
