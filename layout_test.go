@@ -66,6 +66,7 @@ func house() map[string]room {
 			"internal/event":     "the built-in catalogue",
 			"internal/event/gen": "makes the files that it writes",
 		}},
+		"internal/limit": {floor: 1},
 		"internal/ops": {floor: 1, libs: map[string]string{
 			"github.com/prometheus/client_golang": "the text form of metrics, the process's own figures",
 		}},
@@ -95,6 +96,7 @@ func house() map[string]room {
 
 		"internal/fanout": {floor: 3, imports: map[string]string{
 			"internal/event": "topics and events",
+			"internal/limit": "bounds, and whose they are",
 			"signalr":        "an event becomes one frame",
 		}},
 		"internal/session": {floor: 4, imports: map[string]string{

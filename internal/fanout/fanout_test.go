@@ -96,7 +96,7 @@ func kind(t testing.TB, name string) event.Kind {
 
 func join(t testing.TB, x *fanout.Index, org event.GUID, c *client) *fanout.Member {
 	t.Helper()
-	m, err := x.Join(org, c)
+	m, err := x.Join(org, event.GUID{}, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestJoinWithoutFlow(t *testing.T) {
 	t.Parallel()
 	x, l := newIndex(t, fanout.Options{})
 	l.err = errors.New("the bus is away")
-	if _, err := x.Join(event.GUID{1}, &client{}); !errors.Is(err, fanout.ErrNoFlow) {
+	if _, err := x.Join(event.GUID{1}, event.GUID{}, &client{}); !errors.Is(err, fanout.ErrNoFlow) {
 		t.Errorf("Join = %v, want ErrNoFlow", err)
 	}
 	l.err = nil
@@ -327,7 +327,7 @@ func TestConcurrent(t *testing.T) {
 			p := event.Pair{Kind: 1, Entity: event.GUID{byte(i)}}
 			for range 50 {
 				to := &client{}
-				m, err := x.Join(org, to)
+				m, err := x.Join(org, event.GUID{}, to)
 				if err != nil {
 					t.Error(err)
 					return
@@ -360,7 +360,7 @@ func BenchmarkDeliver(b *testing.B) {
 			x, l := newIndex(b, fanout.Options{})
 			p := event.Pair{Kind: 1, Entity: event.GUID{7}}
 			for range n {
-				m, err := x.Join(event.GUID{1}, &sinkhole{})
+				m, err := x.Join(event.GUID{1}, event.GUID{}, &sinkhole{})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -382,14 +382,14 @@ func BenchmarkSubscribe50AndLeave(b *testing.B) {
 	for i := range pairs {
 		pairs[i] = event.Pair{Kind: 1, Entity: event.GUID{byte(i)}}
 	}
-	keep, err := x.Join(event.GUID{1}, &sinkhole{})
+	keep, err := x.Join(event.GUID{1}, event.GUID{}, &sinkhole{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer keep.Leave()
 	b.ReportAllocs()
 	for b.Loop() {
-		m, err := x.Join(event.GUID{1}, &sinkhole{})
+		m, err := x.Join(event.GUID{1}, event.GUID{}, &sinkhole{})
 		if err != nil {
 			b.Fatal(err)
 		}

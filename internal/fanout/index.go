@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rte/internal/event"
+	"rte/internal/limit"
 	"rte/signalr"
 )
 
@@ -36,6 +37,9 @@ type Options struct {
 	// Delivered, if not nil, is told of each event with subscribers how many
 	// seconds lie between the store's time and the last subscriber's queue.
 	Delivered func(seconds float64)
+	// Most bounds the subscriptions of all members, of each organization and
+	// of each user; [Member.Reserve] keeps to it. The zero value is no bound.
+	Most limit.Most
 }
 
 // Stats is a snapshot of an index.
@@ -47,6 +51,8 @@ type Stats struct {
 	Events        uint64 // that came to this node
 	Deliveries    uint64 // events × subscribers
 	Foreign       uint64 // events dropped at the tenant wall; anything but 0 is a bug
+
+	Refused limit.Refusals // subscriptions, by whose bound it was
 }
 
 // An Index knows who hears what. Safe for concurrent use.
@@ -57,6 +63,7 @@ type Index struct {
 	events  atomic.Uint64
 	sent    atomic.Uint64
 	foreign atomic.Uint64
+	room    room
 
 	mu   sync.Mutex
 	orgs map[event.GUID]*organization
@@ -86,6 +93,8 @@ type organization struct {
 	mu            sync.Mutex
 	topics        map[event.Pair]*topic
 	subscriptions int
+	held          int // subscriptions, and places for some
+	users         map[event.GUID]*user
 }
 
 // A topic is a pair with at least one subscriber.
@@ -115,19 +124,23 @@ type Member struct {
 	org   *organization
 	to    Subscriber
 	links []link // guarded by org.mu
+
+	user     *user                   // nil for nobody
+	reserved map[event.Pair]struct{} // places for pairs that are about to be joined; guarded by org.mu
 }
 
 // ErrNoFlow means that an organization's events cannot be had now.
 var ErrNoFlow = errors.New("the organization's events are not available")
 
-// Join enters a client. When it is the organization's first on this node,
-// its events begin to flow before Join returns.
-func (x *Index) Join(org event.GUID, to Subscriber) (*Member, error) {
+// Join enters a client of a user; the zero Guid is nobody. When it is the
+// organization's first on this node, its events begin to flow before Join
+// returns.
+func (x *Index) Join(org, user event.GUID, to Subscriber) (*Member, error) {
 	x.mu.Lock()
 	o := x.orgs[org]
 	first := o == nil
 	if first {
-		o = &organization{id: org, ready: make(chan struct{}), topics: map[event.Pair]*topic{}}
+		o = newOrganization(org)
 		x.orgs[org] = o
 	}
 	o.refs++
@@ -144,7 +157,11 @@ func (x *Index) Join(org event.GUID, to Subscriber) (*Member, error) {
 		x.release(o)
 		return nil, fmt.Errorf("%w: %w", ErrNoFlow, o.err)
 	}
-	return &Member{index: x, org: o, to: to}, nil
+	return &Member{index: x, org: o, to: to, user: o.enter(user)}, nil
+}
+
+func newOrganization(id event.GUID) *organization {
+	return &organization{id: id, ready: make(chan struct{}), topics: map[event.Pair]*topic{}, users: map[event.GUID]*user{}}
 }
 
 // release gives up one use of an organization.
@@ -189,7 +206,7 @@ func (x *Index) deliver(o *organization, e *event.Event) {
 
 // Stats is a snapshot of the index.
 func (x *Index) Stats() Stats {
-	s := Stats{Events: x.events.Load(), Deliveries: x.sent.Load(), Foreign: x.foreign.Load()}
+	s := Stats{Events: x.events.Load(), Deliveries: x.sent.Load(), Foreign: x.foreign.Load(), Refused: x.room.refusals()}
 	x.mu.Lock()
 	orgs := make([]*organization, 0, len(x.orgs))
 	for _, o := range x.orgs {

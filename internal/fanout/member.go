@@ -5,11 +5,13 @@ import "rte/internal/event"
 // Subscribe joins the pairs; one that is joined already stays. then, if not
 // nil, is called at the moment of joining: what it sends to the client comes
 // before the first event of the new pairs. It must not block, nor call the
-// index.
+// index. What was reserved and is not used is given back.
 func (m *Member) Subscribe(pairs []event.Pair, then func()) {
 	o := m.org
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	before := len(m.links)
+	defer func() { m.settle(len(m.links) - before) }()
 	for _, p := range pairs {
 		t := o.topics[p]
 		if t == nil {
@@ -97,6 +99,7 @@ func (m *Member) drop(i int) {
 	m.links[end] = link{}
 	m.links = m.links[:end]
 	m.org.subscriptions--
+	m.hold(-1)
 }
 
 // Pairs are the pairs the member has joined, in no promised order.
@@ -131,5 +134,6 @@ func (m *Member) Has(p event.Pair) bool {
 // node, its events stop flowing here.
 func (m *Member) Leave() {
 	m.UnsubscribeAll()
+	m.org.exit(m)
 	m.index.release(m.org)
 }

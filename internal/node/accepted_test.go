@@ -52,7 +52,7 @@ func (p *pipeline) Send(f *signalr.Frame) { p.frames <- f }
 // through sends an accepted event the whole way and returns its frame.
 func (p *pipeline) through(t *testing.T, e *event.Event) *signalr.Frame {
 	t.Helper()
-	m, err := p.index.Join(e.Org, p)
+	m, err := p.index.Join(e.Org, event.GUID{}, p)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,9 @@ func (h *Handler) enableNotices(_ context.Context, call *hub.Call) (signalr.Valu
 		return nil, err
 	}
 	of(call).notices.Store(on)
+	if on {
+		h.late(call.Conn)
+	}
 	return signalr.Null, nil
 }
 
@@ -34,7 +37,7 @@ func (h *Handler) Draining(conns []*hub.Conn) {
 		Target: "Notice",
 		Arguments: []signalr.Value{signalr.Any(notice{
 			Kind:   "draining",
-			At:     time.Now().UTC().Format("2006-01-02T15:04:05.000Z"),
+			At:     stamp(time.Now()),
 			Reason: "the node is going down; reconnect to another",
 		})},
 	})

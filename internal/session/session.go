@@ -19,6 +19,7 @@ type Options struct {
 	MaxSubscriptions int  // of one connection; default 10,000
 	CatalogNames     bool // event names in results as the catalogue spells them, not in lower case
 	CamelMessagePack bool // members in MessagePack named as in JSON, not as the page spells them
+	CloseOnExpiry    bool // connections end with their token (hub.Options.Expires), and clients that asked for notices are told before
 	Logger           *slog.Logger
 }
 
@@ -28,7 +29,13 @@ type Handler struct {
 	index *fanout.Index
 	o     Options
 	names signalr.Value // the answer of AvailableSubscriptions
+
+	tooMany atomic.Uint64 // calls with more than Options.MaxItems
 }
+
+// TooManyItems counts the calls with more than Options.MaxItems, since the
+// start.
+func (h *Handler) TooManyItems() uint64 { return h.tooMany.Load() }
 
 // New makes a handler of clients that subscribe to the index.
 func New(cat *event.Catalog, index *fanout.Index, o Options) *Handler {
@@ -74,7 +81,7 @@ func (h *Handler) Connected(_ context.Context, c *hub.Conn) error {
 	if !ok {
 		return errNoPrincipal
 	}
-	m, err := h.index.Join(p.Org, c)
+	m, err := h.index.Join(p.Org, p.User, c)
 	if err != nil {
 		return err
 	}

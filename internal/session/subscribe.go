@@ -18,14 +18,13 @@ func (h *Handler) subscribe(_ context.Context, call *hub.Call) (signalr.Value, e
 		return nil, err
 	}
 	s := of(call)
-	free := h.o.MaxSubscriptions - s.member.Len()
 	results := make([]result, len(requests))
 	pairs := make([]event.Pair, 0, len(requests))
 	for i, r := range requests {
 		if r.problem == "" && !s.principal.May(r.kind, r.pair.Entity) {
 			r.problem = unauthorized
 		}
-		if r.problem == "" && len(pairs) >= free && !s.member.Has(r.pair) {
+		if r.problem == "" && !s.member.Reserve(r.pair, h.o.MaxSubscriptions) {
 			r.problem = tooMany
 		}
 		if r.problem == "" {
