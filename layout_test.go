@@ -113,6 +113,7 @@ func house() map[string]room {
 			"internal/event/gen": "serves the documents that are made of it",
 			"internal/fanout":    "made and joined here",
 			"internal/ingest":    "made and joined here",
+			"internal/limit":     "made and joined here",
 			"internal/ops":       "made and joined here",
 			"internal/session":   "made and joined here",
 			"signalr/hub":        "made and joined here",

@@ -10,7 +10,7 @@ import (
 // closeReasons have a metric from the start, so that a dashboard shows zeros
 // instead of gaps.
 var closeReasons = [...]hub.CloseReason{
-	hub.Goodbye, hub.Lost, hub.Slow, hub.Timeout, hub.Protocol, hub.Draining, hub.Refused, hub.Aborted, hub.Expired,
+	hub.Goodbye, hub.Lost, hub.Slow, hub.Timeout, hub.Protocol, hub.Draining, hub.Refused, hub.Aborted, hub.Expired, hub.Aged, closeLimit,
 }
 
 // figures hands the rooms' snapshots to ops.
@@ -45,6 +45,7 @@ func (n *Node) figures(add func(ops.Figure)) {
 	one("connections_total", "Connections made.", float64(t.Accepted))
 
 	n.tokenFigures(one, labelled)
+	n.limitFigures(add)
 
 	i := n.ingest.Stats()
 	one("publish_requests_total", "Requests to the publish API.", float64(i.Requests))

@@ -2,12 +2,8 @@ package node
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +38,7 @@ type Node struct {
 	transport *transport.Handler
 	ingest    *ingest.HTTP
 	nats      *ingest.NATS // nil where nobody can send messages
+	limits    *limits
 	ops       *ops.Handler
 
 	public, publish, admin *listener
@@ -73,7 +70,7 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: log, directory: directory, verifier: v, cat: cat, cert: cert}
+	n := &Node{cfg: cfg, log: log, directory: directory, verifier: v, cat: cat, cert: cert, limits: newLimits(&cfg.Limits)}
 	if _, err := n.store(); err != nil {
 		return nil, err
 	}
@@ -130,6 +127,7 @@ func (n *Node) join(drift *ingest.Drift) {
 		Watch:        n.bus.Watch,
 		CatalogNames: catalogNames,
 		Plain:        !n.cfg.PushExtras,
+		Most:         n.cfg.mostSubscriptions(),
 
 		CamelMessagePack: n.cfg.MsgpackNames == "camel",
 		Delivered:        n.ops.Histogram("delivery_seconds", "Time from the store to the last subscriber's queue, for each event with subscribers.", deliveryBuckets()),
@@ -139,28 +137,30 @@ func (n *Node) join(drift *ingest.Drift) {
 		MaxSubscriptions: n.cfg.MaxSubscriptions,
 		CatalogNames:     catalogNames,
 		CamelMessagePack: n.cfg.MsgpackNames == "camel",
+		CloseOnExpiry:    n.cfg.CloseOnExpiry,
 		Logger:           n.log,
 	})
-	n.hub = hub.New(hub.Options{
+	n.hub = hub.New(n.bounded(hub.Options{
 		Methods:         n.session.Methods(),
 		OnConnected:     n.session.Connected,
 		OnDisconnected:  n.session.Disconnected,
 		MaxMessageBytes: int(n.cfg.MaxMessageBytes),
 		QueueBytes:      int(n.cfg.QueueBytes),
-		CloseTexts:      map[hub.CloseReason]string{hub.Slow: string(hub.Slow), hub.Draining: string(hub.Draining)},
+		CloseTexts:      closeTexts(),
 		Logger:          n.log,
-	})
-	n.transport = transport.NewHandler(n.hub.Accept, transport.Options{
+	}))
+	n.transport = transport.NewHandler(n.hub.Accept, n.guarded(transport.Options{
 		Authenticate:   n.authenticate,
 		Confirm:        n.confirm,
 		AllowedOrigins: n.cfg.AllowedOrigins,
 		Logger:         n.log,
 
 		StatefulReconnect: true, // for clients that ask for it
-	})
+	}))
 	n.ingest = ingest.NewHTTP(n.cat, n.publisher, n.bus.Publish, ingest.Options{
 		MaxBodyBytes:  int64(n.cfg.MaxBodyBytes),
 		MaxEventBytes: int(n.cfg.MaxEventBytes),
+		Allow:         n.limits.allow(),
 		Drift:         drift,
 		Logger:        n.log,
 	})
@@ -230,69 +230,3 @@ func (n *Node) HubURL() string { return n.URL() + hubPath }
 
 // AdminURL is the admin listener's address.
 func (n *Node) AdminURL() string { return n.admin.url() }
-
-// A listener is an open address and the server behind it.
-type listener struct {
-	net    net.Listener
-	server *http.Server
-	done   chan struct{}
-	scheme string
-}
-
-func listen(ctx context.Context, addr, flag string) (*listener, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("open --%s %s: %w", flag, addr, err)
-	}
-	return &listener{net: l}, nil
-}
-
-// Limits of every listener. A request's head must come soon and be of decent
-// size: a token with some hundred ids in the query fits.
-const (
-	headTimeout = 10 * time.Second
-	idleTimeout = 2 * time.Minute
-	maxHead     = 128 << 10
-)
-
-func (l *listener) serve(h http.Handler, cert *certificate, log *slog.Logger) {
-	l.scheme = "http"
-	if cert != nil {
-		l.scheme = "https"
-		l.net = tls.NewListener(l.net, cert.config())
-	}
-	l.server = &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: headTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHead,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
-	l.done = make(chan struct{})
-	go func() {
-		defer close(l.done)
-		if err := l.server.Serve(l.net); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("listener ended", "err", err)
-		}
-	}()
-}
-
-// close ends the listener and waits for the requests that are under way.
-func (l *listener) close(ctx context.Context) error {
-	err := l.server.Shutdown(ctx)
-	if err != nil {
-		l.server.Close() //nolint:errcheck // what is left is cut
-	}
-	<-l.done
-	return err
-}
-
-func (l *listener) url() string {
-	addr := l.net.Addr().(*net.TCPAddr)
-	host := addr.IP.String()
-	if addr.IP.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return l.scheme + "://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
-}
