@@ -52,11 +52,11 @@ func refusal(s limit.Scope, after time.Duration) *transport.Refusal {
 }
 
 // place lets a client that negotiates go on to connect
-// (transport.Options.Place). Of the released clients all since 1.1 show the
-// text of an error in the answer to their users; of a status they show its name
-// only. 1.0, which knows no such error, negotiates without a version: it is
-// answered with a status. So is who comes too soon, because that is over by
-// itself, and proxies understand it.
+// (transport.Options.Place). Released clients show the text of an error in the
+// answer to their users; of a status they show its name only. But 1.0 does not
+// look for an error: who negotiates without a version, as it does, is answered
+// with a status. So is who comes too soon, because that is over by itself, and
+// proxies understand it.
 func (n *Node) place(r *http.Request, user any) (transport.Redirect, error) {
 	who := whose(user)
 	if full := n.limits.connections.Full(who); full != limit.None {

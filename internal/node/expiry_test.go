@@ -48,6 +48,9 @@ func TestCloseOnExpiry(t *testing.T) {
 		if why := v.ended(); !strings.Contains(why, "expired") {
 			t.Errorf("it ended with %s", why)
 		}
+		if len(notices) > 0 {
+			t.Errorf("and there was another notice: %+v", <-notices)
+		}
 		w.until(`rte_closes_total{reason="expired"} 1`)
 		if _, err := long.Invoke(t.Context(), "GetActiveSubscriptions"); err != nil {
 			t.Errorf("another's connection: %v", err)

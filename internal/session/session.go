@@ -55,7 +55,8 @@ func New(cat *event.Catalog, index *fanout.Index, o Options) *Handler {
 type session struct {
 	principal *auth.Principal
 	member    *fanout.Member
-	notices   atomic.Bool // the client asked for notices
+	notices   atomic.Bool                    // the client asked for notices
+	warned    atomic.Pointer[auth.Principal] // of whose token's end the client has been told
 }
 
 // Methods is what the hub offers (product page, "Interface").

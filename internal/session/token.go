@@ -45,7 +45,7 @@ const ExpiringNotice = time.Minute
 func (h *Handler) Expiring(c *hub.Conn) {
 	s, ok := c.Value.(*session)
 	p, is := c.User().(*auth.Principal)
-	if !ok || !is || !s.notices.Load() {
+	if !ok || !is || !s.notices.Load() || s.warned.Swap(p) == p {
 		return
 	}
 	c.Send(signalr.NewFrame(&signalr.Invocation{
