@@ -90,6 +90,12 @@ func house() map[string]room {
 		"internal/ingest": {floor: 2, imports: map[string]string{
 			"internal/event": "it checks events against the catalogue",
 		}},
+		"internal/bench": {floor: 2, imports: map[string]string{
+			"internal/event": "Guids of entities",
+			"producer":       "it publishes",
+			"signalr":        "reads what comes",
+			"signalr/client": "it is many clients",
+		}},
 		"internal/sim": {floor: 2, imports: map[string]string{
 			"internal/event": "Guids, and the names of what it plays",
 		}},
@@ -121,6 +127,7 @@ func house() map[string]room {
 		}},
 		"cmd/rte": {floor: 6, imports: map[string]string{
 			"internal/auth":      "the verb token signs and explains; demo and serve --ephemeral give tokens out",
+			"internal/bench":     "the verb bench loads and checks a node",
 			"internal/event":     "the verb publish makes samples; ids on the command line are Guids",
 			"internal/event/gen": "the verb catalog prints what is made of the catalogue",
 			"internal/node":      "the verbs serve and demo run one",

@@ -100,10 +100,8 @@ func (l *listener) tell(format string, args ...any) {
 
 func (l *listener) options(ctx context.Context, c *listenCmd) client.Options {
 	o := client.Options{
-		Token: func(context.Context) (string, error) { return c.Token, nil },
-		Transport: map[string]client.Transport{
-			"auto": "", "websockets": client.WebSockets, "serversentevents": client.ServerSentEvents, "longpolling": client.LongPolling,
-		}[c.Transport],
+		Token:             func(context.Context) (string, error) { return c.Token, nil },
+		Transport:         transportOf(c.Transport),
 		StatefulReconnect: true,
 		Reconnect:         l.again,
 		OnReconnected:     func(c *client.Client, _ string) { l.subscribe(ctx, c) },
@@ -112,6 +110,13 @@ func (l *listener) options(ctx context.Context, c *listenCmd) client.Options {
 		o.Protocol = signalr.MessagePack{}
 	}
 	return o
+}
+
+// transportOf is a transport as flags name it; "auto" is the first that works.
+func transportOf(flag string) client.Transport {
+	return map[string]client.Transport{
+		"websockets": client.WebSockets, "serversentevents": client.ServerSentEvents, "longpolling": client.LongPolling,
+	}[flag]
 }
 
 // again tells why the listener has no connection, and when it tries again.

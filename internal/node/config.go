@@ -26,7 +26,8 @@ type Config struct {
 	Keys `embed:""`
 	NATS `embed:""`
 
-	Limits `embed:""`
+	Limits  `embed:""`
+	Cluster `embed:""`
 
 	CatalogOverlay string `type:"path" placeholder:"FILE" help:"Overlay of the catalogue: further events and fields, and how strictly each event is checked (JSON; see docs/operations.md)."`
 
@@ -94,7 +95,7 @@ func (c *Config) check() error {
 	if c.JWTLeeway < 0 {
 		return errors.New("--jwt-leeway must not be negative")
 	}
-	for _, check := range []func() error{c.checkNATS, c.checkOrigins, c.Limits.check} {
+	for _, check := range []func() error{c.checkNATS, c.checkCluster, c.checkOrigins, c.Limits.check} {
 		if err := check(); err != nil {
 			return err
 		}

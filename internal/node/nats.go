@@ -53,6 +53,10 @@ func (n *Node) store() (bus.Options, error) {
 		DedupeWindow:   c.DedupeWindow,
 		Logger:         n.log,
 	}
+	var err error
+	if o.Cluster, err = c.cluster(n.cert, n.log); err != nil {
+		return o, err
+	}
 	if c.NATSURLFile != "" {
 		text, err := os.ReadFile(c.NATSURLFile)
 		if err != nil {

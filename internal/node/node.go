@@ -42,6 +42,7 @@ type Node struct {
 	ops       *ops.Handler
 
 	public, publish, admin *listener
+	hall, publishHall      hall                        // what the first two serve
 	shutDoor               func(context.Context) error // lets no more messages in
 	state                  atomic.Value                // string: why the node is not ready, "" when it is
 	stopOnce               sync.Once
@@ -62,7 +63,7 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	cert, err := newCertificate(cfg.TLSCert, cfg.TLSKey, log)
+	cert, err := newCertificate("tls", cfg.TLSCert, cfg.TLSKey, log)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +75,7 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	if _, err := n.store(); err != nil {
 		return nil, err
 	}
-	n.state.Store("starting")
+	n.state.Store(starting)
 	return n, nil
 }
 
@@ -103,6 +104,9 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	// Before the store, for which it may have to wait: who asks shall hear so.
+	n.ops = ops.New(ops.Options{Ready: n.ready, Figures: n.figures, Pprof: n.cfg.Pprof, Logger: n.log})
+	n.receive()
 	if n.bus, err = bus.Open(ctx, n.cat, store); err != nil {
 		return err
 	}
@@ -122,7 +126,6 @@ func (n *Node) Start(ctx context.Context) (err error) {
 // the client.
 func (n *Node) join(drift *ingest.Drift) {
 	catalogNames := n.cfg.EventNameCase == "catalog"
-	n.ops = ops.New(ops.Options{Ready: n.ready, Figures: n.figures, Pprof: n.cfg.Pprof, Logger: n.log})
 	n.index = fanout.New(n.cat, fanout.Options{
 		Watch:        n.bus.Watch,
 		CatalogNames: catalogNames,
@@ -199,8 +202,13 @@ func (n *Node) stop(ctx context.Context) error {
 // abandon closes what a failed Start has opened.
 func (n *Node) abandon() {
 	for _, l := range []*listener{n.public, n.publish, n.admin} {
-		if l != nil {
-			l.net.Close()
+		switch {
+		case l == nil:
+		case l.server != nil:
+			l.server.Close() //nolint:errcheck // Start's own error says more
+			<-l.done
+		default:
+			l.net.Close() //nolint:errcheck // likewise
 		}
 	}
 	n.verifier.Close()

@@ -114,6 +114,7 @@ type Handler struct {
 
 	running sync.WaitGroup // feeders and writers
 	bufs    *buffers
+	pollers pollers
 
 	mu      sync.Mutex
 	closing bool                  // nothing new comes in

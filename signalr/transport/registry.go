@@ -120,6 +120,7 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		h.running.Wait()
+		h.pollers.close()
 		close(done)
 	}()
 	select {
