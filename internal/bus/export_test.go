@@ -76,6 +76,13 @@ func (b *Bus) Mend() error {
 	return err
 }
 
+// SetCheckEvery changes the pause between checks of flows.
+func (b *Bus) SetCheckEvery(d time.Duration) { b.checkEvery = d }
+
+// Lossy makes live messages of external servers go nowhere where lose says so.
+// It is called before the first watch.
+func (b *Bus) Lossy(lose func(*event.Event) bool) { b.lossy = lose }
+
 // BusyLanes is the number of pairs with an event under way.
 func (b *Bus) BusyLanes() int {
 	b.lanes.mu.Lock()

@@ -108,6 +108,11 @@ func storeFigures(b *bus.Stats, door bool, one func(name, help string, v float64
 	one("store_retries_total", "Messages sent to the store again.", float64(b.Retries))
 	one("live_unreadable_total", "Live messages that were no event of the catalogue.", float64(b.Unreadable))
 	one("live_dropped_total", "Live messages dropped because this node was slow.", float64(b.Dropped))
+	one("live_holes_total", "Times a pair was found to miss what the live lane has lost.", float64(b.Holes))
+	one("live_refilled_total", "Events read from the store because the live lane has lost them.", float64(b.Refilled))
+	one("live_checks_total", "Checks of organizations for what was lost without a trace.", float64(b.Checks))
+	one("followed_organizations", "Organizations whose events come to this node.", float64(b.Flows))
+	one("store_reads_total", "Batches read from the store.", float64(b.Reads))
 	for _, s := range b.Streams {
 		name := strings.ToLower(s.Name)
 		labelled("stream_messages", "Messages kept, by stream.", "stream", name, float64(s.Messages))
