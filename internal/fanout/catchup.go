@@ -51,6 +51,7 @@ func (m *Member) giveUp(c *catching) {
 	c.over.Store(true)
 	delete(m.catching, c.Pair)
 	m.org.subscriptions--
+	m.hold(-1)
 }
 
 // catchUp sends what a pair's client has missed, and joins it. It reports

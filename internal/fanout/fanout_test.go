@@ -87,7 +87,7 @@ func kind(t testing.TB, name string) event.Kind {
 
 func join(t testing.TB, x *fanout.Index, org event.GUID, c *client) *fanout.Member {
 	t.Helper()
-	m, err := x.Join(context.Background(), org, c)
+	m, err := x.Join(context.Background(), org, event.GUID{}, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestJoinWithoutFlow(t *testing.T) {
 	t.Parallel()
 	x, l := newIndex(t, fanout.Options{})
 	l.Fail(errors.New("the bus is away"))
-	if _, err := x.Join(t.Context(), event.GUID{1}, &client{}); !errors.Is(err, fanout.ErrNoFlow) {
+	if _, err := x.Join(t.Context(), event.GUID{1}, event.GUID{}, &client{}); !errors.Is(err, fanout.ErrNoFlow) {
 		t.Errorf("Join = %v, want ErrNoFlow", err)
 	}
 	l.Fail(nil)
@@ -316,7 +316,7 @@ func TestConcurrent(t *testing.T) {
 			p := event.Pair{Kind: 1, Entity: event.GUID{byte(i)}}
 			for range 50 {
 				to := &client{}
-				m, err := x.Join(t.Context(), org, to)
+				m, err := x.Join(t.Context(), org, event.GUID{}, to)
 				if err != nil {
 					t.Error(err)
 					return
@@ -351,7 +351,7 @@ func BenchmarkDeliver(b *testing.B) {
 			x, l := newIndex(b, fanout.Options{})
 			p := event.Pair{Kind: 1, Entity: event.GUID{7}}
 			for range n {
-				m, err := x.Join(b.Context(), event.GUID{1}, &sinkhole{})
+				m, err := x.Join(b.Context(), event.GUID{1}, event.GUID{}, &sinkhole{})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -374,14 +374,14 @@ func BenchmarkSubscribe50AndLeave(b *testing.B) {
 	for i := range pairs {
 		pairs[i] = event.Pair{Kind: 1, Entity: event.GUID{byte(i)}}
 	}
-	keep, err := x.Join(b.Context(), event.GUID{1}, &sinkhole{})
+	keep, err := x.Join(b.Context(), event.GUID{1}, event.GUID{}, &sinkhole{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer keep.Leave()
 	b.ReportAllocs()
 	for b.Loop() {
-		m, err := x.Join(b.Context(), event.GUID{1}, &sinkhole{})
+		m, err := x.Join(b.Context(), event.GUID{1}, event.GUID{}, &sinkhole{})
 		if err != nil {
 			b.Fatal(err)
 		}

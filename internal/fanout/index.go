@@ -10,6 +10,7 @@ import (
 
 	"rte/internal/event"
 	"rte/internal/journal"
+	"rte/internal/limit"
 	"rte/signalr"
 )
 
@@ -51,6 +52,9 @@ type Options struct {
 	// Delivered, if not nil, is told of each event with subscribers how many
 	// seconds lie between the store's time and the last subscriber's queue.
 	Delivered func(seconds float64)
+	// Most bounds the subscriptions of all members, of each organization and
+	// of each user; [Member.Reserve] keeps to it. The zero value is no bound.
+	Most limit.Most
 }
 
 // Stats is a snapshot of an index.
@@ -62,6 +66,8 @@ type Stats struct {
 	Events        uint64 // that came to this node
 	Deliveries    uint64 // events × subscribers
 	Foreign       uint64 // events dropped at the tenant wall; anything but 0 is a bug
+
+	Refused limit.Refusals // subscriptions, by whose bound it was
 
 	JournalBytes int64  // of memory for what is remembered, about
 	Replayed     uint64 // events sent to clients that came back
@@ -82,6 +88,8 @@ type Index struct {
 
 	events, sent, foreign                     atomic.Uint64
 	replayed, recovered, unrecovered, fetched atomic.Uint64
+
+	room room
 
 	life    context.Context // of those that are being caught up
 	stop    context.CancelFunc
@@ -122,9 +130,10 @@ func kindOf(cat *event.Catalog, name string) event.Kind {
 // ErrNoFlow means that an organization's events cannot be had now.
 var ErrNoFlow = errors.New("the organization's events are not available")
 
-// Join enters a client. When it is the organization's first on this node, its
-// events begin to flow before Join returns.
-func (x *Index) Join(ctx context.Context, org event.GUID, to Subscriber) (*Member, error) {
+// Join enters a client of a user; the zero Guid is nobody. When it is the
+// organization's first on this node, its events begin to flow before Join
+// returns.
+func (x *Index) Join(ctx context.Context, org, user event.GUID, to Subscriber) (*Member, error) {
 	x.mu.Lock()
 	o := x.orgs[org]
 	first := o == nil
@@ -151,7 +160,7 @@ func (x *Index) Join(ctx context.Context, org event.GUID, to Subscriber) (*Membe
 		x.release(o)
 		return nil, fmt.Errorf("%w: %w", ErrNoFlow, o.err)
 	}
-	return &Member{index: x, org: o, to: to}, nil
+	return &Member{index: x, org: o, to: to, user: o.enter(user)}, nil
 }
 
 // release gives up one use of an organization. It is remembered for a while.
@@ -197,7 +206,8 @@ func (x *Index) Close() {
 // Stats is a snapshot of the index.
 func (x *Index) Stats() Stats {
 	s := Stats{
-		Events: x.events.Load(), Deliveries: x.sent.Load(), Foreign: x.foreign.Load(), JournalBytes: x.budget.Bytes(),
+		Refused: x.room.refusals(),
+		Events:  x.events.Load(), Deliveries: x.sent.Load(), Foreign: x.foreign.Load(), JournalBytes: x.budget.Bytes(),
 		Replayed: x.replayed.Load(), Recovered: x.recovered.Load(), Unrecovered: x.unrecovered.Load(), Reads: x.fetched.Load(),
 	}
 	x.mu.Lock()

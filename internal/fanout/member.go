@@ -15,7 +15,10 @@ type Member struct {
 	links    []link                   // guarded by org.mu
 	catching map[event.Pair]*catching // pairs that are being caught up; guarded by org.mu
 	life     context.Context          //nolint:containedctx // of their goroutines, which outlive calls; guarded by org.mu
-	quit     context.CancelFunc       // ends it; nil if there never was any; guarded by org.mu
+	user     *user                    // nil for nobody
+	reserved map[event.Pair]struct{}  // places for pairs that are about to be joined; guarded by org.mu
+
+	quit context.CancelFunc // ends it; nil if there never was any; guarded by org.mu
 }
 
 // find is the place of a topic in the member's list, -1 if it is not there.
@@ -118,6 +121,7 @@ func (m *Member) drop(i int) {
 	m.links[end] = link{}
 	m.links = m.links[:end]
 	m.org.subscriptions--
+	m.hold(-1)
 }
 
 // Pairs are the pairs the member has joined, in no promised order.
@@ -159,5 +163,6 @@ func (m *Member) Leave() {
 	if quit != nil {
 		quit()
 	}
+	m.org.exit(m)
 	m.index.release(m.org)
 }

@@ -229,7 +229,7 @@ func (g *guest) connect() bool {
 	if g.member != nil {
 		return true
 	}
-	m, err := g.h.index.Join(context.Background(), g.h.org, g)
+	m, err := g.h.index.Join(context.Background(), g.h.org, event.GUID{}, g)
 	if err != nil {
 		if !g.h.broken {
 			g.h.t.Errorf("Join = %v", err)

@@ -23,7 +23,9 @@ type organization struct {
 	mu            sync.Mutex
 	log           *journal.Log[*signalr.Frame]
 	topics        map[event.Pair]*topic
-	subscriptions int         // those that are being caught up, too
+	subscriptions int // those that are being caught up, too
+	held          int // subscriptions, and places for some
+	users         map[event.GUID]*user
 	sweeps        *time.Timer // nil once it has ended
 }
 
@@ -58,7 +60,7 @@ const followWait = 15 * time.Second
 
 func newOrganization(x *Index, id event.GUID) *organization {
 	return &organization{
-		index: x, id: id, ready: make(chan struct{}), topics: map[event.Pair]*topic{},
+		index: x, id: id, ready: make(chan struct{}), topics: map[event.Pair]*topic{}, users: map[event.GUID]*user{},
 		log: journal.NewLog[*signalr.Frame](x.o.Window, x.budget),
 	}
 }

@@ -39,7 +39,7 @@ func packedPush(t *testing.T, o fanout.Options, name, data string) string {
 	x, l := newIndex(t, o)
 	to := &packedClient{}
 	org := event.GUID{1}
-	m, err := x.Join(t.Context(), org, to)
+	m, err := x.Join(t.Context(), org, event.GUID{}, to)
 	if err != nil {
 		t.Fatal(err)
 	}

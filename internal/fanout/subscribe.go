@@ -55,7 +55,7 @@ type plan struct {
 // Subscribe joins the pairs; one that is joined already stays as it is, and
 // nothing of it is replayed. then is called at the moment of joining: what it
 // sends to the client comes before the first event of the new pairs. It must
-// not block, nor call the index.
+// not block, nor call the index. What was reserved and is not used is given back.
 //
 // valid, if not nil, is asked at that moment, too, under the same rules: when
 // it says no, nothing is joined, and the error is [ErrStale].
@@ -115,6 +115,8 @@ func (m *Member) try(plans []plan, valid func() bool, then func([]Joined)) (*mis
 	if valid != nil && !valid() {
 		return nil, ErrStale
 	}
+	before := m.org.subscriptions
+	defer func() { m.settle(m.org.subscriptions - before) }()
 	r := replay{member: m, now: now}
 	results := make([]Joined, len(plans))
 	for i := range plans {
@@ -129,7 +131,7 @@ func (m *Member) try(plans []plan, valid func() bool, then func([]Joined)) (*mis
 			continue
 		}
 		results[i].Recovered = r.join(p)
-		m.count(p, results[i].Recovered)
+		m.tally(p, results[i].Recovered)
 	}
 	then(results)
 	for _, f := range r.frames {
@@ -142,7 +144,8 @@ func (m *Member) try(plans []plan, valid func() bool, then func([]Joined)) (*mis
 	return nil, nil
 }
 
-func (m *Member) count(p *plan, recovered bool) {
+// tally counts the cursors.
+func (m *Member) tally(p *plan, recovered bool) {
 	switch {
 	case p.After == "":
 	case recovered:

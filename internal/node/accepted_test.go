@@ -59,7 +59,7 @@ func (p *pipeline) Offer(_ context.Context, f *signalr.Frame) error {
 // through sends an accepted event the whole way and returns its frame.
 func (p *pipeline) through(t *testing.T, e *event.Event) *signalr.Frame {
 	t.Helper()
-	m, err := p.index.Join(t.Context(), e.Org, p)
+	m, err := p.index.Join(t.Context(), e.Org, event.GUID{}, p)
 	if err != nil {
 		t.Fatal(err)
 	}

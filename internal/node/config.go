@@ -28,11 +28,12 @@ type Config struct {
 	Keys `embed:""`
 	NATS `embed:""`
 
+	Limits  `embed:""`
 	Cluster `embed:""`
 
 	CatalogOverlay string `type:"path" placeholder:"FILE" help:"Overlay of the catalogue: further events and fields, and how strictly each event is checked (JSON; see docs/operations.md)."`
 
-	AllowedOrigins []string `placeholder:"ORIGIN" help:"Origins whose pages may connect, such as https://desk.example.com (default: any; bearer tokens carry no cookie risk)."`
+	AllowedOrigins []string `placeholder:"ORIGIN" help:"Origins whose pages may connect and use the HTTP API, such as https://desk.example.com, or https://*.example.com for every name below (default: any; bearer tokens carry no cookie risk)."`
 
 	Retention      time.Duration `default:"15m" help:"How long events are kept; the newest of each state event is kept for ever."`
 	RetentionBytes Bytes         `default:"4GiB" help:"Most bytes of kept events."`
@@ -104,11 +105,10 @@ func (c *Config) check() error {
 	if c.JWTLeeway < 0 {
 		return errors.New("--jwt-leeway must not be negative")
 	}
-	if err := c.checkNATS(); err != nil {
-		return err
-	}
-	if err := c.checkCluster(); err != nil {
-		return err
+	for _, check := range []func() error{c.checkNATS, c.checkCluster, c.checkOrigins, c.Limits.check} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
 	for _, positive := range []struct {
 		flag string

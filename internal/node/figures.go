@@ -6,13 +6,15 @@ import (
 	"rte/internal/bus"
 	"rte/internal/ops"
 	"rte/internal/session"
+	"rte/internal/tail"
 	"rte/signalr/hub"
 )
 
 // closeReasons have a metric from the start, so that a dashboard shows zeros
 // instead of gaps.
 var closeReasons = [...]hub.CloseReason{
-	hub.Goodbye, hub.Lost, hub.Slow, hub.Timeout, hub.Protocol, hub.Draining, hub.Refused, hub.Aborted, hub.Expired, session.Revoked, session.Admin,
+	hub.Goodbye, hub.Lost, hub.Slow, hub.Timeout, hub.Protocol, hub.Draining, hub.Refused, hub.Aborted, hub.Expired, hub.Aged,
+	closeLimit, session.Revoked, session.Admin,
 }
 
 // figures hands the rooms' snapshots to ops.
@@ -51,6 +53,8 @@ func (n *Node) figures(add func(ops.Figure)) {
 
 	n.tokenFigures(one, labelled)
 	n.registryFigures(one, labelled)
+	n.limitFigures(add)
+	n.streamFigures(one, labelled)
 
 	i := n.ingest.Stats()
 	one("publish_requests_total", "Requests to the publish API.", float64(i.Requests))
@@ -163,4 +167,14 @@ func (n *Node) registryFigures(one func(name, help string, v float64), labelled 
 		labelled("admin_acts_total", "Acts of operators that went well, by act.", "act", act, float64(count))
 	}
 	one("admin_refused_total", "Requests to the admin API of nobody who may.", float64(a.Refused))
+}
+
+// streamFigures are those of back-end programs that read.
+func (n *Node) streamFigures(one func(name, help string, v float64), labelled func(name, help, label, text string, v float64)) {
+	r := n.tail.Stats()
+	one("streams", "Streams of back-end programs open now.", float64(r.Streams))
+	one("stream_lines_total", "Lines with events that were handed to them.", float64(r.Lines))
+	for _, why := range tail.Ends() {
+		labelled("stream_ends_total", "Streams that ended, by reason.", "reason", string(why), float64(r.Ends[why]))
+	}
 }

@@ -18,6 +18,7 @@ import (
 	"rte/internal/ops"
 	"rte/internal/registry"
 	"rte/internal/session"
+	"rte/internal/tail"
 	"rte/signalr/hub"
 	"rte/signalr/transport"
 )
@@ -43,6 +44,8 @@ type Node struct {
 	transport *transport.Handler
 	ingest    *ingest.HTTP
 	nats      *ingest.NATS // nil where nobody can send messages
+	limits    *limits
+	tail      *tail.Handler
 	ops       *ops.Handler
 	registry  *registry.Registry
 	operators *admin.Handler
@@ -83,7 +86,7 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: log, directory: directory, revoked: revoked, verifier: v, cat: cat, cert: cert, clientCA: authority}
+	n := &Node{cfg: cfg, log: log, directory: directory, revoked: revoked, verifier: v, cat: cat, cert: cert, clientCA: authority, limits: newLimits(&cfg.Limits)}
 	if _, err := n.store(); err != nil {
 		return nil, err
 	}
@@ -148,6 +151,7 @@ func (n *Node) join(drift *ingest.Drift) {
 		Behind:       behind,
 		CatalogNames: catalogNames,
 		Plain:        !n.cfg.PushExtras,
+		Most:         n.cfg.mostSubscriptions(),
 
 		CamelMessagePack: n.cfg.MsgpackNames == "camel",
 		Delivered:        n.ops.Histogram("delivery_seconds", "Time from the store to the last subscriber's queue, for each event with subscribers.", deliveryBuckets()),
@@ -157,28 +161,31 @@ func (n *Node) join(drift *ingest.Drift) {
 		MaxSubscriptions: n.cfg.MaxSubscriptions,
 		CatalogNames:     catalogNames,
 		CamelMessagePack: n.cfg.MsgpackNames == "camel",
+		CloseOnExpiry:    n.cfg.CloseOnExpiry,
 		Logger:           n.log,
 	})
-	n.hub = hub.New(hub.Options{
+	n.hub = hub.New(n.bounded(hub.Options{
 		Methods:         n.session.Methods(),
 		OnConnected:     n.session.Connected,
 		OnDisconnected:  n.session.Disconnected,
 		MaxMessageBytes: int(n.cfg.MaxMessageBytes),
 		QueueBytes:      int(n.cfg.QueueBytes),
-		CloseTexts:      map[hub.CloseReason]string{hub.Slow: string(hub.Slow), hub.Draining: string(hub.Draining)},
+		CloseTexts:      closeTexts(),
 		Logger:          n.log,
-	})
-	n.transport = transport.NewHandler(n.hub.Accept, transport.Options{
+	}))
+	n.transport = transport.NewHandler(n.hub.Accept, n.guarded(transport.Options{
 		Authenticate:   n.authenticate,
 		Confirm:        n.confirm,
 		AllowedOrigins: n.cfg.AllowedOrigins,
 		Logger:         n.log,
 
 		StatefulReconnect: true, // for clients that ask for it
-	})
+	}))
+	n.tail = tail.New(n.cat, n.bus, tail.Options{Line: n.index.AppendPush, Logger: n.log})
 	n.ingest = ingest.NewHTTP(n.cat, n.publisher, n.bus.Publish, ingest.Options{
 		MaxBodyBytes:  int64(n.cfg.MaxBodyBytes),
 		MaxEventBytes: int(n.cfg.MaxEventBytes),
+		Allow:         n.limits.allow(),
 		Drift:         drift,
 		Logger:        n.log,
 	})
@@ -198,6 +205,7 @@ func (n *Node) stop(ctx context.Context) error {
 	n.session.Draining(n.hub.Conns())
 	var told sync.WaitGroup
 	var door error
+	n.tail.Close()
 	told.Go(func() { n.hub.Drain(ctx, n.cfg.Drain) })
 	told.Go(func() { door = n.closeDoor(ctx) })
 	errs := []error{n.public.close(ctx)} // no new connection; hijacked ones live on

@@ -42,22 +42,27 @@ func (h *hall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve puts everything at its path and lets requests in.
 func (n *Node) serve() {
-	events := limitRead(n.ingest)
+	events := limitRead(n.ingest).ServeHTTP
+	published := sharing{path: n.cfg.BasePath + "/api/v1/events", method: http.MethodPost, rest: true, headers: "content-type, content-encoding"}
+	stream := sharing{path: n.cfg.BasePath + "/api/v1/stream", method: http.MethodGet}
+	me := sharing{path: n.cfg.BasePath + "/api/v1/me", method: http.MethodGet}
 	mux := http.NewServeMux()
 	base := n.cfg.BasePath
 	about := gen.Options{BasePath: base, CatalogNames: n.cfg.EventNameCase == "catalog", Plain: !n.cfg.PushExtras}
 	if n.publish == nil {
-		mux.Handle(base+"/api/v1/events", events)
+		n.share(mux, published, events)
 	} else {
 		doors := http.NewServeMux()
-		doors.Handle(base+"/api/v1/events", events)
+		n.share(doors, published, events)
 		n.documents(doors, base+"/api/v1", about)
-		n.aboutMe(doors, base+"/api/v1/me")
+		n.share(doors, me, n.me)
+		n.share(doors, stream, n.stream)
 		n.publishHall.open(front(doors, n.log))
 	}
 	about.NoPublish, about.DevTokens = n.publish != nil, n.cfg.DevTokens
 	n.documents(mux, base+"/api/v1", about)
-	n.aboutMe(mux, base+"/api/v1/me")
+	n.share(mux, me, n.me)
+	n.share(mux, stream, n.stream)
 	mux.Handle("GET "+base+"/wallboard/", http.StripPrefix(base, ops.Pages()))
 	if n.cfg.DevTokens {
 		mux.HandleFunc("GET "+base+"/token/{user}/rte/", n.devToken)

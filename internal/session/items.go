@@ -17,7 +17,8 @@ const (
 )
 
 // tooMany is a further text: the connection has as many subscriptions as
-// Options.MaxSubscriptions allows.
+// Options.MaxSubscriptions allows, or its user, organization or node has as
+// many as fanout.Options.Most does.
 const tooMany = "Too many subscriptions"
 
 // An item is one {EntityId, EventName} as a client sends it; members that it
@@ -71,6 +72,7 @@ func (h *Handler) read(call *hub.Call) ([]request, error) {
 		return nil, hub.BadArguments()
 	}
 	if len(items) > h.o.MaxItems {
+		h.tooMany.Add(1)
 		return nil, &hub.Error{Text: fmt.Sprintf("Too many items: %d in one call, at most %d are allowed. Use several calls.", len(items), h.o.MaxItems)}
 	}
 	requests := make([]request, len(items))

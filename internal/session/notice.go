@@ -25,7 +25,7 @@ type removed struct {
 }
 
 // stampNow is the present moment as notices carry it.
-func stampNow() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000Z") }
+func stampNow() string { return stamp(time.Now()) }
 
 // enableNotices switches notices on or off for this connection.
 func (h *Handler) enableNotices(_ context.Context, call *hub.Call) (signalr.Value, error) {
@@ -34,6 +34,9 @@ func (h *Handler) enableNotices(_ context.Context, call *hub.Call) (signalr.Valu
 		return nil, err
 	}
 	of(call).notices.Store(on)
+	if on {
+		h.late(call.Conn)
+	}
 	return signalr.Null, nil
 }
 

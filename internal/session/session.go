@@ -21,6 +21,7 @@ type Options struct {
 	MaxSubscriptions int  // of one connection; default 10,000
 	CatalogNames     bool // event names in results as the catalogue spells them, not in lower case
 	CamelMessagePack bool // members in MessagePack named as in JSON, not as the page spells them
+	CloseOnExpiry    bool // connections end with their token (hub.Options.Expires), and clients that asked for notices are told before
 	Logger           *slog.Logger
 }
 
@@ -33,7 +34,12 @@ type Handler struct {
 
 	register register
 	fallen   atomic.Uint64 // subscriptions that ended with their right
+	tooMany  atomic.Uint64 // calls with more than Options.MaxItems
 }
+
+// TooManyItems counts the calls with more than Options.MaxItems, since the
+// start.
+func (h *Handler) TooManyItems() uint64 { return h.tooMany.Load() }
 
 // New makes a handler of clients that subscribe to the index.
 func New(cat *event.Catalog, index *fanout.Index, o Options) *Handler {
@@ -63,6 +69,8 @@ type session struct {
 	changes   atomic.Uint32
 	changing  sync.Mutex // whoever changes principal, or uses member from outside
 	left      bool       // member has left; guarded by changing
+
+	warned atomic.Pointer[auth.Principal] // of whose token's end the client has been told
 }
 
 func (s *session) person() person {
@@ -93,7 +101,7 @@ func (h *Handler) Connected(ctx context.Context, c *hub.Conn) error {
 	if !ok {
 		return errNoPrincipal
 	}
-	m, err := h.index.Join(ctx, p.Org, c)
+	m, err := h.index.Join(ctx, p.Org, p.User, c)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,6 @@ func (h *Handler) subscribe(ctx context.Context, call *hub.Call) (signalr.Value,
 // judge says what becomes of the requests, and what is to be joined.
 func (h *Handler) judge(s *session, requests []request) (resultList, []fanout.Join) {
 	p := s.principal.Load()
-	free := h.o.MaxSubscriptions - s.member.Len()
 	results := make([]result, len(requests))
 	joins := make([]fanout.Join, 0, len(requests))
 	for i := range requests {
@@ -50,7 +49,7 @@ func (h *Handler) judge(s *session, requests []request) (resultList, []fanout.Jo
 		if problem == "" && !p.May(r.kind, r.pair.Entity) {
 			problem = unauthorized
 		}
-		if problem == "" && len(joins) >= free && !s.member.Has(r.pair) {
+		if problem == "" && !s.member.Reserve(r.pair, h.o.MaxSubscriptions) {
 			problem = tooMany
 		}
 		if problem == "" {

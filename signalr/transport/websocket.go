@@ -20,8 +20,7 @@ func isUpgrade(r *http.Request) bool {
 // connectWebSocket makes a connection of an upgrade request.
 func (h *Handler) connectWebSocket(w http.ResponseWriter, r *http.Request, user any, t connToken) {
 	c := newConn(r, user, t.id, WebSockets)
-	if status, text := h.reserve(c); status != 0 {
-		answer(w, status, text)
+	if !h.enter(w, r, c, t.negotiated) {
 		return
 	}
 	s, early, ok := h.upgrade(w, r, c)
