@@ -105,6 +105,10 @@ func house() map[string]room {
 			"internal/limit": "bounds, and whose they are",
 			"signalr":        "an event becomes one frame",
 		}},
+		"internal/tail": {floor: 4, imports: map[string]string{
+			"internal/event": "what it reads",
+			"internal/bus":   "where it is read, and the places in it",
+		}},
 		"internal/session": {floor: 4, imports: map[string]string{
 			"internal/auth":   "whose the client is, and what it may hear",
 			"internal/event":  "names and Guids of items",
@@ -122,6 +126,7 @@ func house() map[string]room {
 			"internal/limit":     "made and joined here",
 			"internal/ops":       "made and joined here",
 			"internal/session":   "made and joined here",
+			"internal/tail":      "made and joined here",
 			"signalr/hub":        "made and joined here",
 			"signalr/transport":  "made and joined here",
 		}},

@@ -48,6 +48,15 @@ func (p *push) AppendJSON(dst []byte) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
+// AppendPush appends what a subscriber is pushed for an event, in JSON and with
+// all members, to dst; cursor takes the place of the event's own.
+func (x *Index) AppendPush(dst []byte, e *event.Event, cursor string) []byte {
+	as := *e
+	as.Cursor = cursor
+	dst, _ = (&push{event: &as, name: x.names[e.Kind]}).AppendJSON(dst) // it never fails
+	return dst
+}
+
 // appendTime writes RTE's own dates: UTC, milliseconds, always with Z.
 func appendTime(dst []byte, t time.Time) []byte {
 	return t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")

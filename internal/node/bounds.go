@@ -226,6 +226,7 @@ func (n *Node) limitFigures(add func(ops.Figure)) {
 		{"subscriptions", n.index.Stats().Refused, limit.Node, limit.Conn},
 		{"calls", l.calls.Stats().Refused, limit.Node, limit.Conn},
 		{"events", l.events.Stats().Refused, limit.Node, limit.Org},
+		{"streams", l.streams.Stats().Refused, limit.Node, limit.Org},
 		{"event_bytes", l.bytes.Stats().Refused, limit.Node, limit.Org},
 	} {
 		for s := g.from; s <= g.to; s++ {

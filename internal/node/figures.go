@@ -5,6 +5,7 @@ import (
 
 	"rte/internal/bus"
 	"rte/internal/ops"
+	"rte/internal/tail"
 	"rte/signalr/hub"
 )
 
@@ -50,6 +51,7 @@ func (n *Node) figures(add func(ops.Figure)) {
 
 	n.tokenFigures(one, labelled)
 	n.limitFigures(add)
+	n.streamFigures(one, labelled)
 
 	i := n.ingest.Stats()
 	one("publish_requests_total", "Requests to the publish API.", float64(i.Requests))
@@ -147,4 +149,14 @@ func (n *Node) tokenFigures(one func(name, help string, v float64), labelled fun
 	one("resolver_failures_total", "Questions without an answer.", float64(a.AskFailed))
 	one("resolver_remembered_total", "Answers of the resolver that were given from memory.", float64(a.Remembered))
 	one("resolver_memory_bytes", "Memory of the resolver's answers, about.", float64(a.AnswerBytes))
+}
+
+// streamFigures are those of back-end programs that read.
+func (n *Node) streamFigures(one func(name, help string, v float64), labelled func(name, help, label, text string, v float64)) {
+	r := n.tail.Stats()
+	one("streams", "Streams of back-end programs open now.", float64(r.Streams))
+	one("stream_lines_total", "Lines with events that were handed to them.", float64(r.Lines))
+	for _, why := range tail.Ends() {
+		labelled("stream_ends_total", "Streams that ended, by reason.", "reason", string(why), float64(r.Ends[why]))
+	}
 }

@@ -34,6 +34,9 @@ type Limits struct {
 	PublishByteRate       Bytes   `default:"0" placeholder:"SIZE" help:"Bytes of events' data per second that producers may hand in on this node (default: any number)."`
 	PublishByteRatePerOrg Bytes   `default:"0" placeholder:"SIZE" help:"Bytes of events' data per second that producers may hand in for one organization (default: any number)."`
 
+	MaxStreams       int `default:"200" help:"Most streams of back-end programs (/api/v1/stream) on this node; 0 is any number."`
+	MaxStreamsPerOrg int `default:"50" help:"Most streams of one organization; 0 is any number."`
+
 	MaxConnectionAge time.Duration `default:"0" placeholder:"TIME" help:"Age at which a connection is closed, and its client may come back; each has its own, of three quarters of this or more (default: any)."`
 	CloseOnExpiry    bool          `help:"Close a connection when its token ends (default: it goes on); its client may come back with another."`
 	TokenRefresh     bool          `help:"Let clients show a new token for an open connection, at /rte/refresh (authentication refresh of ASP.NET Core 11)."`
@@ -51,6 +54,7 @@ func (l *Limits) check() error {
 		{"max-connections", float64(l.MaxConnections)}, {"max-connections-per-org", float64(l.MaxConnectionsPerOrg)},
 		{"max-connections-per-user", float64(l.MaxConnectionsPerUser)}, {"max-subscriptions-per-node", float64(l.MaxSubscriptionsPerNode)},
 		{"max-subscriptions-per-org", float64(l.MaxSubscriptionsPerOrg)}, {"max-subscriptions-per-user", float64(l.MaxSubscriptionsPerUser)},
+		{"max-streams", float64(l.MaxStreams)}, {"max-streams-per-org", float64(l.MaxStreamsPerOrg)},
 		{"accept-rate", l.AcceptRate}, {"accept-rate-per-org", l.AcceptRatePerOrg}, {"accept-rate-per-user", l.AcceptRatePerUser},
 		{"call-rate", l.CallRate}, {"call-rate-per-org", l.CallRatePerOrg}, {"call-rate-per-user", l.CallRatePerUser},
 		{"call-rate-per-connection", l.CallRatePerConnection},
@@ -78,7 +82,8 @@ type limits struct {
 	accepts, calls *limit.Rate // nil: any number
 	strikes        *limit.Rate // calls that were refused, on one connection
 	events, bytes  *limit.Rate // of producers
-	rates          Limits      // for texts
+	streams        *limit.Count
+	rates          Limits // for texts
 }
 
 // patience is for how long a connection may make calls that are refused before
@@ -97,6 +102,7 @@ func newLimits(s *Limits) *limits {
 		calls:   limit.NewRate(limit.Rates{Node: s.CallRate, Org: s.CallRatePerOrg, User: s.CallRatePerUser, Conn: s.CallRatePerConnection}, 0),
 		strikes: limit.NewRate(limit.Rates{Conn: strikes}, patience),
 		events:  limit.NewRate(limit.Rates{Node: s.PublishRate, Org: s.PublishRatePerOrg}, 0),
+		streams: limit.NewCount(limit.Most{Node: s.MaxStreams, Org: s.MaxStreamsPerOrg}),
 		bytes:   limit.NewRate(limit.Rates{Node: float64(s.PublishByteRate), Org: float64(s.PublishByteRatePerOrg)}, 0),
 	}
 }

@@ -48,17 +48,21 @@ func (n *Node) me(w http.ResponseWriter, r *http.Request) {
 	h.Add("Vary", "Authorization")
 	p, err := n.verifier.Verify(r.Context(), auth.Token(r))
 	if err != nil {
-		err = n.refused(r, err)
-		if busy, ok := errors.AsType[*transport.Refusal](err); ok {
-			h.Set("Retry-After", strconv.Itoa(int((busy.RetryAfter+time.Second-1)/time.Second)))
-		} else {
-			h.Set("WWW-Authenticate", "Bearer")
-		}
-		w.WriteHeader(status(err))
+		n.deny(w, n.refused(r, err))
 		return
 	}
 	h.Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(n.describe(p)) //nolint:errcheck // the client has gone
+}
+
+// deny answers who is not let in, with an error of refused.
+func (n *Node) deny(w http.ResponseWriter, err error) {
+	if busy, ok := errors.AsType[*transport.Refusal](err); ok {
+		w.Header().Set("Retry-After", strconv.Itoa(int((busy.RetryAfter+time.Second-1)/time.Second)))
+	} else {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	w.WriteHeader(status(err))
 }
 
 // describe is a principal as its owner is told of it.

@@ -15,6 +15,7 @@ import (
 	"rte/internal/ingest"
 	"rte/internal/ops"
 	"rte/internal/session"
+	"rte/internal/tail"
 	"rte/signalr/hub"
 	"rte/signalr/transport"
 )
@@ -39,6 +40,7 @@ type Node struct {
 	ingest    *ingest.HTTP
 	nats      *ingest.NATS // nil where nobody can send messages
 	limits    *limits
+	tail      *tail.Handler
 	ops       *ops.Handler
 
 	public, publish, admin *listener
@@ -160,6 +162,7 @@ func (n *Node) join(drift *ingest.Drift) {
 
 		StatefulReconnect: true, // for clients that ask for it
 	}))
+	n.tail = tail.New(n.cat, n.bus, tail.Options{Line: n.index.AppendPush, Logger: n.log})
 	n.ingest = ingest.NewHTTP(n.cat, n.publisher, n.bus.Publish, ingest.Options{
 		MaxBodyBytes:  int64(n.cfg.MaxBodyBytes),
 		MaxEventBytes: int(n.cfg.MaxEventBytes),
@@ -183,6 +186,7 @@ func (n *Node) stop(ctx context.Context) error {
 	n.session.Draining(n.hub.Conns())
 	var told sync.WaitGroup
 	var door error
+	n.tail.Close()
 	told.Go(func() { n.hub.Drain(ctx, n.cfg.Drain) })
 	told.Go(func() { door = n.closeDoor(ctx) })
 	errs := []error{n.public.close(ctx)} // no new connection; hijacked ones live on

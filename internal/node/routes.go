@@ -39,6 +39,7 @@ func (h *hall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (n *Node) serve() {
 	events := limitRead(n.ingest).ServeHTTP
 	published := sharing{path: n.cfg.BasePath + "/api/v1/events", method: http.MethodPost, rest: true, headers: "content-type, content-encoding"}
+	stream := sharing{path: n.cfg.BasePath + "/api/v1/stream", method: http.MethodGet}
 	me := sharing{path: n.cfg.BasePath + "/api/v1/me", method: http.MethodGet}
 	mux := http.NewServeMux()
 	base := n.cfg.BasePath
@@ -50,11 +51,13 @@ func (n *Node) serve() {
 		n.share(doors, published, events)
 		n.documents(doors, base+"/api/v1", about)
 		n.share(doors, me, n.me)
+		n.share(doors, stream, n.stream)
 		n.publishHall.open(front(doors, n.log))
 	}
 	about.NoPublish, about.DevTokens = n.publish != nil, n.cfg.DevTokens
 	n.documents(mux, base+"/api/v1", about)
 	n.share(mux, me, n.me)
+	n.share(mux, stream, n.stream)
 	mux.Handle("GET "+base+"/wallboard/", http.StripPrefix(base, ops.Pages()))
 	if n.cfg.DevTokens {
 		mux.HandleFunc("GET "+base+"/token/{user}/rte/", n.devToken)
