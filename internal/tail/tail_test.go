@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -231,15 +232,16 @@ func TestStreamIsResumedExactly(t *testing.T) {
 				t.Fatal(err)
 			}
 			last = l
-			switch id := l.Subscription.EntityID; {
-			case l.Subscription.EventName == "queuecallinarrived":
+			id := l.Subscription.EntityID
+			switch l.Subscription.EventName {
+			case "queuecallinarrived":
 				if l.Data.N != next[id] {
 					t.Fatalf("visit %d: %s, want %d", visits, l, next[id])
 				}
 				if next[id]++; next[id] == each {
 					done++
 				}
-			case l.Subscription.EventName == "userstatus":
+			case "userstatus":
 				if old, had := states[id]; had && old >= l.Data.N {
 					t.Fatalf("visit %d: %s behind %d", visits, l, old)
 				}
@@ -324,7 +326,7 @@ func TestEnds(t *testing.T) {
 	if last.Cursor != end.Cursor {
 		t.Errorf("the end is at %s, want %s", last.Cursor, end.Cursor)
 	}
-	if l, err := r.next(); err != io.EOF {
+	if l, err := r.next(); !errors.Is(err, io.EOF) {
 		t.Errorf("behind the end: %v, %v", l, err)
 	}
 	resp := s.get(t.Context(), "")
@@ -387,7 +389,7 @@ func TestReaderIsLeftBehind(t *testing.T) {
 			t.Fatalf("line %d: %s", n, l)
 		}
 	}
-	if l, err := r.next(); err != io.EOF {
+	if l, err := r.next(); !errors.Is(err, io.EOF) {
 		t.Errorf("behind the end: %v, %v", l, err)
 	}
 }
