@@ -108,10 +108,10 @@ func house() map[string]room {
 			"internal/journal": "it is a journal's store",
 		}},
 		"internal/fanout": {floor: 3, imports: map[string]string{
-			"internal/event":               "topics and events",
-			"internal/limit":               "bounds, and whose they are",
-			"internal/journal":             "what a client that comes has missed",
-			"signalr":                      "an event becomes one frame",
+			"internal/event":   "topics and events",
+			"internal/limit":   "bounds, and whose they are",
+			"internal/journal": "what a client that comes has missed",
+			"signalr":          "an event becomes one frame",
 		}},
 		"internal/registry": {floor: 3, imports: map[string]string{
 			"internal/auth":  "rights, revocations and the directory are its words",
@@ -128,12 +128,16 @@ func house() map[string]room {
 			"internal/event": "what it reads",
 			"internal/bus":   "where it is read, and the places in it",
 		}},
+		"internal/tail": {floor: 4, imports: map[string]string{
+			"internal/event": "what it reads",
+			"internal/bus":   "where it is read, and the places in it",
+		}},
 		"internal/session": {floor: 4, imports: map[string]string{
-			"internal/auth":                "whose the client is, and what it may hear",
-			"internal/event":               "names and Guids of items",
-			"internal/fanout":              "a subscription is a place in the index",
-			"signalr":                      "results are values that write themselves",
-			"signalr/hub":                  "methods and connections",
+			"internal/auth":   "whose the client is, and what it may hear",
+			"internal/event":  "names and Guids of items",
+			"internal/fanout": "a subscription is a place in the index",
+			"signalr":         "results are values that write themselves",
+			"signalr/hub":     "methods and connections",
 		}},
 		"internal/node": {floor: 5, imports: map[string]string{
 			"internal/admin":     "made and joined here",

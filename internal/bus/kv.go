@@ -35,6 +35,9 @@ type Entry[V any] struct {
 // kvWait bounds one operation whose context has no earlier end.
 const kvWait = 5 * time.Second
 
+// watchWait bounds the reading of all that is there, which may be much.
+const watchWait = 30 * time.Second
+
 // OpenKV opens a KV, and makes it if it is not there yet. name is a word of
 // letters, digits and hyphens that no other KV has; any other panics. Its
 // bucket in JetStream is RTE_NAME.

@@ -36,7 +36,7 @@ func (k *KV[V]) Watch(ctx context.Context, take func(Entry[V])) (stop func(), er
 		once.Do(cancel)
 		<-w.done
 	}
-	ctx, cancelWait := context.WithTimeout(ctx, kvWait)
+	ctx, cancelWait := context.WithTimeout(ctx, watchWait)
 	defer cancelWait()
 	select {
 	case <-w.first:

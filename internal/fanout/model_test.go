@@ -22,7 +22,7 @@ import (
 
 //nolint:gochecknoglobals // flags of the test binary
 var (
-	modelRounds = flag.Int("fanout.rounds", 150, "random histories against the model")
+	modelRounds = flag.Int("fanout.rounds", 40, "random histories against the model")
 	modelSeed   = flag.Uint64("fanout.seed", 0, "of the first history; 0 is a random one")
 )
 
@@ -282,7 +282,9 @@ func (g *guest) subscribe() {
 		j := fanout.Join{Pair: p}
 		switch h.rnd.IntN(5) {
 		case 0, 1:
+			g.mu.Lock()
 			j.After = g.memory[p]
+			g.mu.Unlock()
 			froms[p], _ = h.store.Place(event.Topic{Org: h.org, Pair: p}, j.After)
 		case 2:
 			j.After = "nonsense"

@@ -202,7 +202,7 @@ func (n *Node) Stop(ctx context.Context) error {
 func (n *Node) stop(ctx context.Context) error {
 	n.state.Store("draining")
 	n.log.Info("draining", "clients", n.hub.Stats().Connections, "over", n.cfg.Drain)
-	n.session.Draining(n.hub.Conns())
+	n.session.Draining()
 	var told sync.WaitGroup
 	var door error
 	n.tail.Close()

@@ -42,7 +42,7 @@ func (h *Handler) enableNotices(_ context.Context, call *hub.Call) (signalr.Valu
 
 // Draining tells the clients that asked for notices that this node is about
 // to go. The Close that follows lets them reconnect.
-func (h *Handler) Draining(conns []*hub.Conn) {
+func (h *Handler) Draining() {
 	f := signalr.NewFrame(&signalr.Invocation{
 		Target: "Notice",
 		Arguments: []signalr.Value{signalr.Any(notice{
@@ -51,9 +51,9 @@ func (h *Handler) Draining(conns []*hub.Conn) {
 			Reason: "the node is going down; reconnect to another",
 		})},
 	})
-	for _, c := range conns {
-		if s, ok := c.Value.(*session); ok && s.notices.Load() {
-			c.Send(f)
+	for _, at := range h.register.seats(func(person) bool { return true }) {
+		if at.s.notices.Load() {
+			at.conn.Send(f)
 		}
 	}
 }
