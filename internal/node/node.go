@@ -205,6 +205,7 @@ func (n *Node) stop(ctx context.Context) error {
 	if n.publish != nil {
 		errs = append(errs, n.publish.close(ctx))
 	}
+	n.operatorHall.close()
 	n.verifier.Close()
 	n.forget()
 	errs = append(errs, n.bus.Close(ctx), n.admin.close(ctx))
