@@ -2,11 +2,13 @@ package node_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -506,5 +508,56 @@ func TestActsWhileTheStoreIsAway(t *testing.T) {
 	}
 	if got := v.results(map[string]string{"EntityId": queueText, "EventName": "QueueStatus"}); len(got) != 1 || !got[0].Subscribed {
 		t.Errorf("subscribing meanwhile: %+v", got)
+	}
+}
+
+// TestRevokedWhileAway: a connection whose socket is lost, and which could be
+// resumed, ends with the token, too; coming back is refused.
+func TestRevokedWhileAway(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	token := sign(t, func(c *auth.Claims) { c.IssuedAt = time.Now().Add(-time.Minute) })
+	sockets := make(chan net.Conn, 10)
+	var dialer net.Dialer
+	way := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dialer.DialContext(ctx, network, address)
+		sockets <- c
+		return c, err
+	}}
+	defer way.CloseIdleConnections()
+	asked, back := 0, make(chan struct{})
+	again := make(chan struct{}, 1)
+	o := client.Options{
+		Transport: client.WebSockets, StatefulReconnect: true, HTTPClient: &http.Client{Transport: way},
+		Token: func(ctx context.Context) (string, error) {
+			if asked++; asked == 1 { // for the negotiation and the first socket
+				return token, nil
+			}
+			again <- struct{}{}
+			select {
+			case <-back:
+				return token, nil
+			case <-ctx.Done():
+				return "", ctx.Err()
+			}
+		},
+	}
+	c, err := client.Dial(t.Context(), w.HubURL(), nil, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close() //nolint:errcheck // it never fails
+	for len(sockets) > 0 {
+		(<-sockets).Close()
+	}
+	<-again // the socket is lost, and the client wants to come back
+	if answer := w.said("revocations", fmt.Sprintf(`{"user":%q,"org":%q}`, userText, orgA)); answer["closed"] != 1.0 {
+		t.Errorf("the answer is %v, want 1 closed", answer)
+	}
+	close(back)
+	<-c.Done()
+	w.until(`rte_closes_total{reason="revoked"} 1`)
+	if l := w.list(""); l.Total != 0 {
+		t.Errorf("there is still %+v", l)
 	}
 }
