@@ -24,9 +24,6 @@ type removed struct {
 	EventName string `json:"eventName"`
 }
 
-// stampNow is the present moment as notices carry it.
-func stampNow() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000Z") }
-
 // enableNotices switches notices on or off for this connection.
 func (h *Handler) enableNotices(_ context.Context, call *hub.Call) (signalr.Value, error) {
 	var on bool
@@ -44,7 +41,7 @@ func (h *Handler) Draining(conns []*hub.Conn) {
 		Target: "Notice",
 		Arguments: []signalr.Value{signalr.Any(notice{
 			Kind:   "draining",
-			At:     stampNow(),
+			At:     time.Now().UTC().Format("2006-01-02T15:04:05.000Z"),
 			Reason: "the node is going down; reconnect to another",
 		})},
 	})

@@ -134,7 +134,7 @@ func (h *Handler) drop(c *hub.Conn, s *session, p *auth.Principal, pairs []event
 	if !s.notices.Load() {
 		return
 	}
-	at := stampNow()
+	at := time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
 	for _, pair := range fallen {
 		c.Send(signalr.NewFrame(&signalr.Invocation{Target: "Notice", Arguments: []signalr.Value{signalr.Any(notice{
 			Kind: "subscriptionRemoved", At: at,
