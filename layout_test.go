@@ -128,10 +128,6 @@ func house() map[string]room {
 			"internal/event": "what it reads",
 			"internal/bus":   "where it is read, and the places in it",
 		}},
-		"internal/tail": {floor: 4, imports: map[string]string{
-			"internal/event": "what it reads",
-			"internal/bus":   "where it is read, and the places in it",
-		}},
 		"internal/session": {floor: 4, imports: map[string]string{
 			"internal/auth":   "whose the client is, and what it may hear",
 			"internal/event":  "names and Guids of items",

@@ -244,6 +244,7 @@ func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, err error) {
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	h.o.Logger.Warn("admin request refused", "remote", r.RemoteAddr, "path", r.URL.Path, "status", status, "err", err)
+	_, path := h.mux.Handler(r) // its pattern: what was written there may be anything
+	h.o.Logger.Warn("admin request refused", "remote", r.RemoteAddr, "path", path, "status", status, "err", err)
 	fail(w, status, text)
 }

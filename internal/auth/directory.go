@@ -123,8 +123,8 @@ func (d *Directory) move(org event.GUID, before, after map[event.GUID]string) {
 }
 
 // SetRights gives a user rights in the place of its token's; nil is as if
-// nothing had ever been said. They count for principals made from then on; who is connected
-// keeps what it has until somebody makes its principal anew.
+// nothing had ever been said. They count for principals made from then on; who
+// is connected keeps what it has until somebody makes its principal anew.
 func (d *Directory) SetRights(org, user event.GUID, r *Rights) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

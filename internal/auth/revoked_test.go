@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -75,7 +76,7 @@ func TestRevoked(t *testing.T) {
 		if verdict(err) != want || verdict(confirmed) != want {
 			t.Errorf("%s: Verify %v, Confirm %v, want %q", tc.name, err, confirmed, want)
 		}
-		if other := (&auth.Principal{User: id(t, unknown)}); v.Confirm(t.Context(), text, other) != auth.ErrOther {
+		if other := (&auth.Principal{User: id(t, unknown)}); !errors.Is(v.Confirm(t.Context(), text, other), auth.ErrOther) {
 			t.Errorf("%s: it is not said that the token is another user's", tc.name)
 		}
 		if shown := r.Shown(tc.what); shown.IsZero() == tc.refused {

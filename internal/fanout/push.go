@@ -29,6 +29,19 @@ type push struct {
 	camel bool // names in MessagePack
 }
 
+// PairOf is what a frame is a push about; false if it is no push.
+func PairOf(f *signalr.Frame) (event.Pair, bool) {
+	m, ok := f.Message().(*signalr.Invocation)
+	if !ok || len(m.Arguments) != 1 {
+		return event.Pair{}, false
+	}
+	p, ok := m.Arguments[0].(*push)
+	if !ok {
+		return event.Pair{}, false
+	}
+	return p.event.Pair, true
+}
+
 // AppendJSON writes the push (signalr.Value).
 func (p *push) AppendJSON(dst []byte) ([]byte, error) {
 	e := p.event

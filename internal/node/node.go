@@ -216,6 +216,7 @@ func (n *Node) stop(ctx context.Context) error {
 	if n.publish != nil {
 		errs = append(errs, n.publish.close(ctx))
 	}
+	n.operatorHall.close()
 	n.verifier.Close()
 	n.index.Close()
 	n.forget()

@@ -2,11 +2,13 @@ package node_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -435,5 +437,127 @@ func TestAdminOffLoopback(t *testing.T) {
 	}
 	if _, body := ask("/metrics", "", ""); !strings.Contains(body, "\nrte_admin_refused_total 7\n") {
 		t.Error("the metrics do not have 7 refusals")
+	}
+}
+
+// TestNoTokenIsToldToOperators shows tokens at the admin listener in every
+// place: neither the log nor an answer has a piece of one.
+func TestNoTokenIsToldToOperators(t *testing.T) {
+	t.Parallel()
+	w := start(t, func(c *node.Config) { c.AdminListen = "0.0.0.0:0" })
+	k := newKey(t, "1")
+	tokens := shown(t, k)
+	operator := sign(t, func(c *auth.Claims) { c.Role = auth.Admin })
+	tokens["operator"] = operator
+	asked := 0
+	for _, token := range tokens {
+		for _, by := range []string{token, operator} {
+			for _, act := range []struct{ method, path, body string }{
+				{http.MethodGet, "connections?user=" + token, ""}, {http.MethodGet, "connections?" + token, ""}, {http.MethodGet, token, ""},
+				{http.MethodDelete, "connections/" + token, ""}, {http.MethodGet, "connections?after=" + token, ""},
+				{http.MethodPost, "revocations", `{"user":"` + token + `"}`}, {http.MethodPost, "rights", `{"organizationId":"` + token + `"}`},
+				{http.MethodPost, "directory", `{"organizationId":"` + orgA.String() + `","users":[{"id":"` + userText + `","name":"canary of a name"}]}`},
+				{http.MethodPost, "lists", `{"organizationId":"` + orgA.String() + `","callListId":"` + userText + `","name":"canary of a list","isAutoAllocate":true,"agents":[]}`},
+				{http.MethodPost, "revocations", `{"jti":"canary of an id","issuedBefore":1}`},
+			} {
+				r, err := http.NewRequestWithContext(t.Context(), act.method, w.AdminURL()+"/admin/v1/"+act.path, strings.NewReader(act.body))
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Header.Set("Content-Type", "application/json")
+				r.Header.Set("Authorization", "Bearer "+by)
+				status, answer := w.do(r)
+				clean(t, fmt.Sprint("the answer ", status), strings.ReplaceAll(answer, strings.TrimPrefix(act.path, "connections?"), ""), tokens)
+				asked++
+			}
+		}
+	}
+	if asked < 200 {
+		t.Errorf("only %d requests", asked)
+	}
+	w.stop()
+	log := w.log.String()
+	for _, part := range []string{"admin request refused", "admin act failed", `msg="admin act"`} {
+		if !strings.Contains(log, part) {
+			t.Errorf("the log has no line %s", part)
+		}
+	}
+	clean(t, "log", log, tokens)
+}
+
+// TestActsWhileTheStoreIsAway: nothing is said to be done that is not kept.
+func TestActsWhileTheStoreIsAway(t *testing.T) {
+	t.Parallel()
+	s := natsServer(t, nil)
+	w := start(t, func(c *node.Config) { c.NATSURL = []string{s.ClientURL()} })
+	v := w.visit(sign(t, nil))
+	v.subscribe(queueText + ":QueueStatus")
+	stopServer(s)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.AdminURL()+"/admin/v1/rights", strings.NewReader(rightsBody(t, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" || !strings.Contains(string(text), `{"error":`) {
+		t.Errorf("got %s %s, %v; want 503 and when to come again", resp.Status, text, err)
+	}
+	if got := v.results(map[string]string{"EntityId": queueText, "EventName": "QueueStatus"}); len(got) != 1 || !got[0].Subscribed {
+		t.Errorf("subscribing meanwhile: %+v", got)
+	}
+}
+
+// TestRevokedWhileAway: a connection whose socket is lost, and which could be
+// resumed, ends with the token, too; coming back is refused.
+func TestRevokedWhileAway(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	token := sign(t, func(c *auth.Claims) { c.IssuedAt = time.Now().Add(-time.Minute) })
+	sockets := make(chan net.Conn, 10)
+	var dialer net.Dialer
+	way := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dialer.DialContext(ctx, network, address)
+		sockets <- c
+		return c, err
+	}}
+	defer way.CloseIdleConnections()
+	asked, back := 0, make(chan struct{})
+	again := make(chan struct{}, 1)
+	o := client.Options{
+		Transport: client.WebSockets, StatefulReconnect: true, HTTPClient: &http.Client{Transport: way},
+		Token: func(ctx context.Context) (string, error) {
+			if asked++; asked == 1 { // for the negotiation and the first socket
+				return token, nil
+			}
+			again <- struct{}{}
+			select {
+			case <-back:
+				return token, nil
+			case <-ctx.Done():
+				return "", ctx.Err()
+			}
+		},
+	}
+	c, err := client.Dial(t.Context(), w.HubURL(), nil, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close() //nolint:errcheck // it never fails
+	for len(sockets) > 0 {
+		(<-sockets).Close()
+	}
+	<-again // the socket is lost, and the client wants to come back
+	if answer := w.said("revocations", fmt.Sprintf(`{"user":%q,"org":%q}`, userText, orgA)); answer["closed"] != 1.0 {
+		t.Errorf("the answer is %v, want 1 closed", answer)
+	}
+	close(back)
+	<-c.Done()
+	w.until(`rte_closes_total{reason="revoked"} 1`)
+	if l := w.list(""); l.Total != 0 {
+		t.Errorf("there is still %+v", l)
 	}
 }

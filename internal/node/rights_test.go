@@ -126,7 +126,7 @@ type subscribed struct {
 // subscribe subscribes to queues, behind their cursors if there are any.
 func (h *hearing) subscribe(queues []event.GUID, after map[string]string) (results []subscribed) {
 	h.t.Helper()
-	var items []map[string]any
+	items := []map[string]any{}
 	for _, q := range queues {
 		item := map[string]any{"EntityId": q.String(), "EventName": "QueueCallInArrived"}
 		if c, ok := after[q.String()]; ok {
@@ -451,5 +451,86 @@ func TestRightsAgainstModel(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestMembershipIsLearnt: an agent who is taken out of a queue in the contact
+// centre does not hear it any more, on whatever node; one who comes in may.
+// Without the setting the event means nothing.
+func TestMembershipIsLearnt(t *testing.T) {
+	t.Parallel()
+	a, b := pair(t, func(c *node.Config) { c.QueueMembership = true })
+	queue := event.GUID{0xc7}
+	attached := func(w *world, users ...string) {
+		t.Helper()
+		var list []string
+		for _, u := range users {
+			list = append(list, fmt.Sprintf(`{"userId":%q,"active":true,"priority":1}`, u))
+		}
+		token := sign(t, func(c *auth.Claims) { c.Role, c.User = auth.Service, event.GUID{0x99} })
+		body := fmt.Sprintf(`{"organizationId":%q,"eventName":"QueueAttachedUsers","data":{"organizationId":%q,"queueId":%q,"attachedUsers":[%s]}}`, orgA, orgA, queue, strings.Join(list, ","))
+		if status, text := w.post(token, "application/json", body); status != http.StatusOK || !strings.HasPrefix(text, `{"accepted":1`) {
+			t.Fatal(status, text)
+		}
+	}
+	token := sign(t, func(c *auth.Claims) { c.Queues = nil })
+	here, there := a.hear(token, nil), b.hear(token, nil)
+	if r := here.subscribe([]event.GUID{queue}, nil); r[0].Subscribed {
+		t.Error("a queue of nobody may be heard")
+	}
+	attached(a, userText)
+	for _, h := range []*hearing{here, there} {
+		h.eventually("the membership", func() bool { return h.subscribe([]event.GUID{queue}, nil)[0].Subscribed })
+	}
+	attached(b)
+	for _, h := range []*hearing{here, there} {
+		h.until("the notice", func() bool { return slices.Equal(h.notices, []string{queue.String()}) })
+		if r := h.subscribe([]event.GUID{queue}, nil); r[0].Message != "Unauthorized" {
+			t.Errorf("subscribing again: %+v", r)
+		}
+	}
+
+	off := start(t, nil)
+	attached(off, userText)
+	if r := off.hear(token, nil).subscribe([]event.GUID{queue}, nil); r[0].Subscribed {
+		t.Error("a node that shall not learn has learnt")
+	}
+}
+
+// eventually waits for what must be asked for.
+func (h *hearing) eventually(what string, ok func() bool) { (&world{t: h.t}).eventually(what, ok) }
+
+// TestNoticeInMessagePack: the same members in the other protocol.
+func TestNoticeInMessagePack(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	told := make(chan string, 10)
+	v := &visitor{t: t, pushes: make(chan push, 10)}
+	var err error
+	v.Client, err = client.Dial(t.Context(), w.HubURL(), map[string]func([]signalr.Value){"Notice": func(args []signalr.Value) {
+		b, err := args[0].AppendJSON(nil)
+		if err != nil {
+			t.Error(err)
+		}
+		told <- string(b)
+	}}, client.Options{Token: tokenOf(sign(t, nil)), Protocol: signalr.MessagePack{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close() //nolint:errcheck // it never fails
+	if _, err := v.Invoke(t.Context(), "EnableNotices", true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Invoke(t.Context(), "Subscribe", []map[string]string{{"EntityId": queueText, "EventName": "QueueStatus"}}); err != nil {
+		t.Fatal(err)
+	}
+	w.said("rights", rightsBody(t, nil))
+	var n struct {
+		Kind, At, Reason string
+		Subscription     struct{ EntityID, EventName string }
+	}
+	text := <-told
+	if err := json.Unmarshal([]byte(text), &n); err != nil || n.Kind != "subscriptionRemoved" || n.Subscription.EntityID != queueText || n.Subscription.EventName != "queuestatus" || n.At == "" || n.Reason == "" {
+		t.Errorf("the notice is %s", text)
 	}
 }

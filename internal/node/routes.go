@@ -30,6 +30,9 @@ type hall struct{ room atomic.Pointer[http.Handler] }
 
 func (h *hall) open(room http.Handler) { h.room.Store(&room) }
 
+// close asks everybody to come again, and to another node.
+func (h *hall) close() { h.room.Store(nil) }
+
 // ServeHTTP leads into the room, or asks to come again.
 func (h *hall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if room := h.room.Load(); room != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"rte/internal/bus"
 	"rte/internal/event"
@@ -40,8 +41,13 @@ func openShelf[V any](ctx context.Context, b *bus.Bus, name string, take func(bu
 	return s, nil
 }
 
+// comeBack is how long a change may take until it is stored and has come back.
+const comeBack = 6 * time.Second
+
 // change changes a value, and returns when it holds on this node.
 func (s *shelf[V]) change(ctx context.Context, key string, change func(v V, ok bool) (next V, keep bool, err error)) error {
+	ctx, cancel := context.WithTimeout(ctx, comeBack)
+	defer cancel()
 	revision, err := s.kv.Change(ctx, key, change)
 	if err != nil {
 		return err

@@ -47,7 +47,7 @@ func (h *Handler) Draining() {
 		Target: "Notice",
 		Arguments: []signalr.Value{signalr.Any(notice{
 			Kind:   "draining",
-			At:     stampNow(),
+			At:     time.Now().UTC().Format("2006-01-02T15:04:05.000Z"),
 			Reason: "the node is going down; reconnect to another",
 		})},
 	})

@@ -8,6 +8,7 @@ import (
 
 	"rte/internal/auth"
 	"rte/internal/event"
+	"rte/internal/fanout"
 	"rte/signalr"
 	"rte/signalr/hub"
 )
@@ -118,12 +119,22 @@ func (h *Handler) drop(c *hub.Conn, s *session, p *auth.Principal, pairs []event
 		return
 	}
 	s.member.Unsubscribe(fallen)
+	// A client that is slow shall not hear it later, either.
+	gone := make(map[event.Pair]struct{}, len(fallen))
+	for _, pair := range fallen {
+		gone[pair] = struct{}{}
+	}
+	c.Unqueue(func(f *signalr.Frame) bool {
+		pair, ok := fanout.PairOf(f)
+		_, is := gone[pair]
+		return ok && is
+	})
 	h.fallen.Add(uint64(len(fallen)))
 	h.o.Logger.Info("subscriptions ended", "conn", c.ID(), "who", p, "reason", "rights", "pairs", len(fallen))
 	if !s.notices.Load() {
 		return
 	}
-	at := stampNow()
+	at := time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
 	for _, pair := range fallen {
 		c.Send(signalr.NewFrame(&signalr.Invocation{Target: "Notice", Arguments: []signalr.Value{signalr.Any(notice{
 			Kind: "subscriptionRemoved", At: at,
@@ -145,7 +156,7 @@ func (h *Handler) Revoke(meant auth.Selection) (n int) {
 	}) {
 		if p := at.s.principal.Load(); meant.Matches(p) && p.Revoked() && at.s.end() {
 			h.o.Logger.Info("connection ended", "conn", at.conn.ID(), "who", p, "reason", string(Revoked))
-			at.conn.Close(Revoked, string(Revoked), false)
+			at.conn.Dismiss(Revoked, string(Revoked))
 			n++
 		}
 	}
@@ -158,7 +169,7 @@ func (h *Handler) Close(id string) bool {
 	for _, at := range h.register.seats(func(person) bool { return true }) {
 		if at.conn.ID() == id && at.s.end() {
 			h.o.Logger.Info("connection ended", "conn", id, "who", at.s.principal.Load(), "reason", string(Admin))
-			at.conn.Close(Admin, string(Admin), false)
+			at.conn.Dismiss(Admin, string(Admin))
 			return true
 		}
 	}

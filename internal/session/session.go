@@ -112,7 +112,7 @@ func (h *Handler) Connected(ctx context.Context, c *hub.Conn) error {
 	// What has changed since the token was looked at has not reached it.
 	h.become(c, s, (*auth.Principal).Again)
 	if p.Revoked() && s.end() {
-		c.Close(Revoked, string(Revoked), false)
+		c.Dismiss(Revoked, string(Revoked))
 	}
 	h.o.Logger.Info("client connected", "conn", c.ID(), "who", p, "transport", c.Transport().Transport().String(), "protocol", c.ProtocolName())
 	return nil

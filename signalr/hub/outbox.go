@@ -26,6 +26,7 @@ type outbox struct {
 	room      chan struct{} // not nil while a stream waits; closed when half the bound is free
 	last      []byte        // sent behind pending, then the transport is closed
 	ended     bool          // last is decided: nothing more may be queued
+	dropped   bool          // what waits is not sent any more when it ends
 	failed    bool          // the transport should say that the application failed
 	done      bool          // the transport has been closed, or has ended
 	why       CloseReason   // "" while open
@@ -131,6 +132,32 @@ func (o *outbox) urge(b []byte) (wake bool) {
 	return wake
 }
 
+// Unqueue takes back the frames that wait and that drop picks; what the
+// transport has taken is on its way. It returns how many there were. drop is
+// called under a lock and must not call back.
+func (c *Conn) Unqueue(drop func(*signalr.Frame) bool) int {
+	p := c.protocol.Load()
+	if p == nil {
+		return 0
+	}
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	before := len(o.pending)
+	o.pending = slices.DeleteFunc(o.pending, func(f *signalr.Frame) bool {
+		gone := drop(f)
+		if gone {
+			b, _ := f.Bytes(*p) // encoded when it was queued
+			o.bytes -= len(b)
+		}
+		return gone
+	})
+	if o.bytes <= c.server.o.QueueBytes/2 {
+		o.makeRoom()
+	}
+	return before - len(o.pending)
+}
+
 // makeRoom tells streams that wait to look again. The caller holds mu.
 func (o *outbox) makeRoom() {
 	if o.room != nil {
@@ -154,6 +181,16 @@ func (c *Conn) Offer(ctx context.Context, f *signalr.Frame) error {
 // already queued.
 func (c *Conn) Close(why CloseReason, text string, allowReconnect bool) {
 	c.end(why, text, allowReconnect)
+}
+
+// Dismiss ends the connection like Close without leave to come back, for who may
+// hear nothing more: what waits is dropped. What the transport has taken before
+// still arrives.
+func (c *Conn) Dismiss(why CloseReason, text string) {
+	c.out.mu.Lock()
+	c.out.dropped = true
+	c.out.mu.Unlock()
+	c.end(why, text, false)
 }
 
 // end queues the Close message and, behind it, the end of the transport. Only
@@ -189,7 +226,7 @@ func (o *outbox) end(why CloseReason, last []byte, failed bool) (wake bool) {
 	}
 	held := o.suspended || o.full
 	o.replay, o.full = nil, false
-	if why == Slow || o.suspended {
+	if why == Slow || o.suspended || o.dropped {
 		o.pending, o.bytes = nil, 0
 	}
 	o.makeRoom()
