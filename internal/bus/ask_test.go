@@ -131,9 +131,9 @@ func TestChange(t *testing.T) {
 	}
 }
 
-// TestFollow: what is there comes first, then what is stored, of every
+// TestStates: what is there comes first, then what is stored, of every
 // organization, and nothing of other events.
-func TestFollowState(t *testing.T) {
+func TestStates(t *testing.T) {
 	t.Parallel()
 	for name, n := range nodes(t) {
 		t.Run(name, func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestFollowState(t *testing.T) {
 			publish(typ.Kind, 2, 1, `{"n":3}`)
 			publish(other.Kind, 1, 1, `{"n":4}`)
 			heard := make(chan *event.Event, 10)
-			stop, err := n[0].FollowState(t.Context(), typ, func(e *event.Event) { heard <- e })
+			stop, err := n[0].States(t.Context(), typ, func(e *event.Event) { heard <- e })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -177,12 +177,12 @@ func TestFollowState(t *testing.T) {
 			if len(heard) != 0 {
 				t.Errorf("heard %d after stop", len(heard))
 			}
-			if _, err := n[0].FollowState(t.Context(), typ, func(*event.Event) {}); err != nil {
+			if _, err := n[0].States(t.Context(), typ, func(*event.Event) {}); err != nil {
 				t.Fatal(err) // ended by Close
 			}
 			coming, _ := event.NewCatalog().Lookup("QueueCallInComing")
-			if _, err := n[0].FollowState(t.Context(), coming, func(*event.Event) {}); err == nil {
-				t.Error("an event that is no state was followed")
+			if _, err := n[0].States(t.Context(), coming, func(*event.Event) {}); err == nil {
+				t.Error("an event that is no state was read")
 			}
 		})
 	}

@@ -43,7 +43,7 @@ func (r *Registry) follow(ctx context.Context, cat *event.Catalog, opened func(f
 		return errors.New("the catalogue has no event " + membersEvent)
 	}
 	life, cancel := context.WithCancel(context.Background())
-	stop, err := r.bus.FollowState(ctx, t, func(e *event.Event) { r.learn(life, e) })
+	stop, err := r.bus.States(ctx, t, func(e *event.Event) { r.learn(life, e) })
 	if err != nil {
 		cancel()
 		return err

@@ -14,7 +14,11 @@ import (
 	"rte/internal/event"
 )
 
+<<<<<<<< HEAD:internal/bus/followstate.go
 // FollowState gives take the newest event of each entity of one state event, of all
+========
+// States gives take the newest event of each entity of one state event, of all
+>>>>>>>> w-rights:internal/bus/states.go
 // organizations, and then each one that is stored: one at a time, an entity's in
 // the order of the store. Of several that are stored while the node is away
 // only the newest comes. It is for what a node must know of organizations that
@@ -22,14 +26,20 @@ import (
 //
 // stop waits for the last call, so take must not call it; [Bus.Close] does the
 // same.
+<<<<<<<< HEAD:internal/bus/followstate.go
 func (b *Bus) FollowState(ctx context.Context, t *event.Type, take func(*event.Event)) (stop func(), err error) {
 	if !t.Keeps() {
 		return nil, errors.New("follow state " + t.Name + ": it is no state event")
+========
+func (b *Bus) States(ctx context.Context, t *event.Type, take func(*event.Event)) (stop func(), err error) {
+	if !t.Keeps() {
+		return nil, errors.New("states of " + t.Name + ": it is no state event")
+>>>>>>>> w-rights:internal/bus/states.go
 	}
 	if !b.enlist() {
 		return nil, errClosed
 	}
-	f := &follower{bus: b, typ: t, take: take}
+	f := &stateReader{bus: b, typ: t, take: take}
 	done := make(chan struct{})
 	var contexts []jetstream.ConsumeContext
 	end := func() {
@@ -49,7 +59,7 @@ func (b *Bus) FollowState(ctx context.Context, t *event.Type, take func(*event.E
 		c, err := f.consume(ctx, s)
 		if err != nil {
 			stop()
-			return nil, fmt.Errorf("follow %s: %w: %w", t.Name, event.ErrUnavailable, err)
+			return nil, fmt.Errorf("states of %s: %w: %w", t.Name, event.ErrUnavailable, err)
 		}
 		contexts = append(contexts, c)
 	}
@@ -62,15 +72,15 @@ func (b *Bus) FollowState(ctx context.Context, t *event.Type, take func(*event.E
 	return stop, nil
 }
 
-// A follower reads one event's subjects of the State streams.
-type follower struct {
+// A stateReader reads one event's subjects of the State streams.
+type stateReader struct {
 	bus  *Bus
 	typ  *event.Type
 	take func(*event.Event)
 	mu   sync.Mutex // one call at a time
 }
 
-func (f *follower) consume(ctx context.Context, s *stream) (jetstream.ConsumeContext, error) {
+func (f *stateReader) consume(ctx context.Context, s *stream) (jetstream.ConsumeContext, error) {
 	ctx, cancel := context.WithTimeout(ctx, kvWait)
 	defer cancel()
 	var c jetstream.Consumer
@@ -87,7 +97,7 @@ func (f *follower) consume(ctx context.Context, s *stream) (jetstream.ConsumeCon
 }
 
 // message takes one stored message.
-func (f *follower) message(s *stream, m jetstream.Msg) {
+func (f *stateReader) message(s *stream, m jetstream.Msg) {
 	e, err := f.read(s, m)
 	if err != nil {
 		f.bus.log.Warn("stored message left out", "topic", m.Subject(), "reason", "unreadable", "err", err)
@@ -98,7 +108,7 @@ func (f *follower) message(s *stream, m jetstream.Msg) {
 	f.take(e)
 }
 
-func (f *follower) read(s *stream, m jetstream.Msg) (*event.Event, error) {
+func (f *stateReader) read(s *stream, m jetstream.Msg) (*event.Event, error) {
 	about, err := m.Metadata()
 	if err != nil {
 		return nil, err
