@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,7 +31,7 @@ type Bus struct {
 	inMemory bool           // the store is lost with the bus
 	folder   *folder        // nil with an external store
 	server   *server.Server // nil with an external store
-	own      login          // of this process at the embedded server, where it asks for one
+	login    login          // of this process at the embedded server, where it asks for one
 	gate     *gate          // nil where the embedded server is not open to others
 	keeper   *keeper        // nil but with a store inside, on disk
 	// conn carries publishes, answers and the live lane alike: so a live
@@ -58,6 +59,12 @@ type Bus struct {
 	back    chan struct{} // closed and made anew each time the connection is back
 
 	listeners sync.WaitGroup // subscriptions of listen, and watches of KVs
+
+	self   string          // this process, among those that share the store
+	life   context.Context // ends when Close begins
+	ending context.CancelFunc
+	owners sync.WaitGroup // calls of Own
+	owned  owned
 }
 
 // Open starts a bus: on the servers of o.External, or else on an embedded one
@@ -74,7 +81,9 @@ func Open(ctx context.Context, catalog *event.Catalog, o Options) (*Bus, error) 
 		byName: map[string]*stream{}, watches: map[*watch]struct{}{},
 		pendingMessages: pendingMessages,
 		back:            make(chan struct{}),
+		self:            rand.Text(),
 	}
+	b.life, b.ending = context.WithCancel(context.Background())
 	if !o.External.used() {
 		if b.folder, err = openFolder(o.Dir); err != nil {
 			return nil, fmt.Errorf("open bus: %w", err)
@@ -165,7 +174,8 @@ func (b *Bus) Close(ctx context.Context) error {
 	}
 	b.closed = true
 	b.mu.Unlock()
-	if err := errors.Join(b.lanes.close(ctx), b.drain(ctx), b.stopWatches(ctx), b.end()); err != nil {
+	b.ending()
+	if err := errors.Join(b.waitOwners(ctx), b.lanes.close(ctx), b.drain(ctx), b.stopWatches(ctx), b.end()); err != nil {
 		return fmt.Errorf("close bus: %w", err)
 	}
 	return nil
