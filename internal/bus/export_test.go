@@ -109,3 +109,17 @@ func OwnBy(ctx context.Context, self string, r Register, take func(ctx context.C
 	t := &tenancy{name: "test", self: self, register: r, log: slog.New(slog.DiscardHandler), told: func(uint64, bool) {}, behind: func() {}}
 	t.own(ctx, func(ctx, _ context.Context, epoch uint64) { take(ctx, epoch) })
 }
+
+// LoseNext makes this node deaf to messages of other nodes' tunnels, until
+// HearAgain.
+func (b *Bus) LoseNext(p *Peers) error {
+	p.unlisten[len(p.unlisten)-1]()
+	p.unlisten = p.unlisten[:len(p.unlisten)-1]
+	return b.conn.Flush()
+}
+
+func (b *Bus) HearAgain(p *Peers) error {
+	stop, err := b.listen(b.conn, peerNode+p.self+".*", "", p.take)
+	p.unlisten = append(p.unlisten, stop)
+	return err
+}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -36,7 +37,7 @@ const (
 	maxHead     = 128 << 10
 )
 
-func (l *listener) serve(h http.Handler, cert *certificate, log *slog.Logger) {
+func (l *listener) serve(h http.Handler, cert *certificate, logger *slog.Logger) {
 	l.scheme = "http"
 	if cert != nil {
 		l.scheme = "https"
@@ -47,16 +48,19 @@ func (l *listener) serve(h http.Handler, cert *certificate, log *slog.Logger) {
 		ReadHeaderTimeout: headTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHead,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:          quiet(logger),
 	}
 	l.done = make(chan struct{})
 	go func() {
 		defer close(l.done)
 		if err := l.server.Serve(l.net); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("listener ended", "err", err)
+			logger.Error("listener ended", "err", err)
 		}
 	}()
 }
+
+// quiet takes net/http's own lines.
+func quiet(l *slog.Logger) *log.Logger { return slog.NewLogLogger(l.Handler(), slog.LevelDebug) }
 
 // close ends the listener and waits for the requests that are under way.
 func (l *listener) close(ctx context.Context) error {
