@@ -194,6 +194,9 @@ func final(err error) bool {
 		return true
 	}
 	if e, ok := errors.AsType[*client.StatusError](err); ok {
+		if e.Status == http.StatusNotFound && e.Act != "negotiate" {
+			return false // the hub is there; the node that had the connection is not
+		}
 		return e.Status >= 400 && e.Status < 500 && e.Status != http.StatusTooManyRequests
 	}
 	e, ok := errors.AsType[*client.ServerError](err)

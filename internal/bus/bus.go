@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -27,7 +28,7 @@ type Bus struct {
 	inMemory bool           // the store is lost with the bus
 	folder   *folder        // nil with an external store
 	server   *server.Server // nil with an external store
-	own      login          // of this process at the embedded server, where it asks for one
+	login    login          // of this process at the embedded server, where it asks for one
 	gate     *gate          // nil where the embedded server is not open to others
 	keeper   *keeper        // nil but with a store inside, on disk
 	// conn carries publishes, answers and the live lane alike: so a live
@@ -68,6 +69,10 @@ type Bus struct {
 	back    chan struct{} // closed and made anew each time the connection is back
 
 	listeners sync.WaitGroup // subscriptions of listen, and watches of KVs
+
+	self   string         // this process, among those that share the store
+	owners sync.WaitGroup // calls of Own
+	owned  owned
 }
 
 // Open starts a bus: on the servers of o.External, or else on an embedded one
@@ -85,6 +90,7 @@ func Open(ctx context.Context, catalog *event.Catalog, o Options) (*Bus, error) 
 		reading:         make(chan struct{}, mostReading),
 		pendingMessages: pendingMessages, checkEvery: checkEvery,
 		back: make(chan struct{}),
+		self: rand.Text(),
 	}
 	b.life, b.endLife = context.WithCancel(context.Background())
 	if !o.External.used() {

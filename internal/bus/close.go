@@ -21,7 +21,7 @@ func (b *Bus) Close(ctx context.Context) error {
 	b.closed = true
 	b.mu.Unlock()
 	b.endLife()
-	if err := errors.Join(b.lanes.close(ctx), b.drain(ctx), b.stopWatches(ctx), b.end()); err != nil {
+	if err := errors.Join(b.waitOwners(ctx), b.lanes.close(ctx), b.drain(ctx), b.stopWatches(ctx), b.end()); err != nil {
 		return fmt.Errorf("close bus: %w", err)
 	}
 	return nil

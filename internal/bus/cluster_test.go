@@ -391,6 +391,7 @@ func TestClusterDoor(t *testing.T) {
 	nodes := openCluster(t, all)
 	took := make(chan bus.Message, 100)
 	if _, err := nodes[1].Serve(func(m bus.Message) {
+		defer m.Done()
 		took <- m
 		m.Reply(nil, []byte("to "+m.Subject))
 	}); err != nil {

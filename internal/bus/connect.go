@@ -33,8 +33,8 @@ func (b *Bus) connect(ctx context.Context, name string) (*nats.Conn, error) {
 		nats.ReconnectWait(10*time.Millisecond),
 		nats.ReconnectJitter(0, 0),
 	)
-	if b.own.user != "" {
-		options = append(options, nats.UserInfo(b.own.user, b.own.password))
+	if b.login.user != "" {
+		options = append(options, nats.UserInfo(b.login.user, b.login.password))
 	}
 	conn, err := nats.Connect("", options...)
 	if err != nil {

@@ -153,6 +153,31 @@ func quicker(err error) bool {
 	return errors.Is(err, jetstream.ErrKeyExists) || ok && e.APIError() != nil && e.APIError().ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
 }
 
+// First keeps a value unless there is one, and gives what there is then: the
+// same to all who ask at once.
+func (k *KV[V]) First(ctx context.Context, key string, v V) (there V, err error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return v, k.failed("put", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, kvWait)
+	defer cancel()
+	for {
+		_, err := k.bucket.Create(ctx, key, body)
+		if err == nil {
+			return v, nil
+		}
+		if !errors.Is(err, jetstream.ErrKeyExists) {
+			return v, k.storeFailed("put", err)
+		}
+		there, ok, err := k.Get(ctx, key)
+		if ok || err != nil {
+			return there, err
+		}
+		pause(ctx, openPause) // a replica answers that does not have it yet
+	}
+}
+
 // Get reads a value; ok is false if there is none.
 func (k *KV[V]) Get(ctx context.Context, key string) (v V, ok bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, kvWait)

@@ -35,15 +35,15 @@ const (
 func (b *Bus) startServer(o Options) error {
 	so := serverOptions(b.folder.path, o)
 	if o.Cluster.used() || o.Door.Listen != "" {
-		b.own = newLogin()
+		b.login = newLogin()
 	}
 	if o.Cluster.used() {
-		if err := o.Cluster.join(so, b.folder.server, b.own); err != nil {
+		if err := o.Cluster.join(so, b.folder.server, b.login); err != nil {
 			return err
 		}
 	}
 	if o.Door.Listen != "" {
-		b.gate = newGate(o.Door.Users, b.own, o.Logger)
+		b.gate = newGate(o.Door.Users, b.login, o.Logger)
 		if err := b.gate.listen(so, o.Door); err != nil {
 			return err
 		}

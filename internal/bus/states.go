@@ -14,11 +14,7 @@ import (
 	"rte/internal/event"
 )
 
-<<<<<<<< HEAD:internal/bus/followstate.go
-// FollowState gives take the newest event of each entity of one state event, of all
-========
 // States gives take the newest event of each entity of one state event, of all
->>>>>>>> w-rights:internal/bus/states.go
 // organizations, and then each one that is stored: one at a time, an entity's in
 // the order of the store. Of several that are stored while the node is away
 // only the newest comes. It is for what a node must know of organizations that
@@ -26,15 +22,9 @@ import (
 //
 // stop waits for the last call, so take must not call it; [Bus.Close] does the
 // same.
-<<<<<<<< HEAD:internal/bus/followstate.go
-func (b *Bus) FollowState(ctx context.Context, t *event.Type, take func(*event.Event)) (stop func(), err error) {
-	if !t.Keeps() {
-		return nil, errors.New("follow state " + t.Name + ": it is no state event")
-========
 func (b *Bus) States(ctx context.Context, t *event.Type, take func(*event.Event)) (stop func(), err error) {
 	if !t.Keeps() {
 		return nil, errors.New("states of " + t.Name + ": it is no state event")
->>>>>>>> w-rights:internal/bus/states.go
 	}
 	if !b.enlist() {
 		return nil, errClosed

@@ -32,6 +32,8 @@ type Stats struct {
 
 	Members int // servers of the cluster that this one is connected to, itself included; 0 without a cluster
 
+	Leases []LeaseStats // what this node owns, or owned last (see [Bus.Own])
+
 	Streams []StreamStats // left out when the store does not answer within a second
 }
 
@@ -48,6 +50,13 @@ type StreamStats struct {
 
 	Leader   string         // server that leads it; "" for a server alone
 	Replicas []ReplicaStats // the others that keep it
+}
+
+// LeaseStats is one lease that this node has, or had.
+type LeaseStats struct {
+	Name  string
+	Owner bool   // now
+	Epoch uint64 // of its own time, or its last
 }
 
 // ReplicaStats is one of the servers that follow a stream's leader.
@@ -80,6 +89,7 @@ func (b *Bus) Stats() Stats {
 	}
 	b.mu.Unlock()
 
+	s.Leases = b.owned.list()
 	if b.cluster.used() {
 		s.Members = 1 + len(b.members())
 	}

@@ -108,6 +108,15 @@ func clusterFigures(b *bus.Stats, add func(ops.Figure)) {
 	if b.Members > 0 {
 		add(ops.Figure{Name: "cluster_members", Help: "Servers of the cluster that this one is connected to, itself included.", Value: float64(b.Members)})
 	}
+	for _, l := range b.Leases {
+		owner := 0.0
+		if l.Owner {
+			owner = 1
+		}
+		labels := []ops.Label{{Name: "name", Value: l.Name}}
+		add(ops.Figure{Name: "owner", Help: "1 while this node is the one owner of something; absent until it first is.", Labels: labels, Value: owner})
+		add(ops.Figure{Name: "owner_epoch", Help: "Number of its last ownership, over all nodes.", Labels: labels, Value: float64(l.Epoch)})
+	}
 	for _, s := range b.Streams {
 		if s.Leader == "" {
 			continue

@@ -93,6 +93,7 @@ func (n *Node) figures(add func(ops.Figure)) {
 	b := n.bus.Stats()
 	storeFigures(&b, n.nats != nil, one, labelled)
 	clusterFigures(&b, add)
+	n.otherFigures(one)
 }
 
 // storeFigures are those of the bus.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -47,7 +48,7 @@ func (l *listener) serve(h http.Handler, c *tls.Config, log *slog.Logger) {
 		ReadHeaderTimeout: headTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHead,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:          quiet(log),
 	}
 	l.done = make(chan struct{})
 	go func() {
@@ -57,6 +58,9 @@ func (l *listener) serve(h http.Handler, c *tls.Config, log *slog.Logger) {
 		}
 	}()
 }
+
+// quiet takes net/http's own lines.
+func quiet(l *slog.Logger) *log.Logger { return slog.NewLogLogger(l.Handler(), slog.LevelDebug) }
 
 // close ends the listener and waits for the requests that are under way.
 func (l *listener) close(ctx context.Context) error {

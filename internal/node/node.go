@@ -42,6 +42,7 @@ type Node struct {
 	session   *session.Handler
 	hub       *hub.Server
 	transport *transport.Handler
+	elsewhere atomic.Pointer[elsewhere] // nil while there can be no other nodes
 	ingest    *ingest.HTTP
 	nats      *ingest.NATS // nil where nobody can send messages
 	limits    *limits
@@ -127,8 +128,15 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	}
 	n.verifier.Start(ctx)
 	drift := ingest.NewDrift(n.cat, n.log)
-	n.join(drift)
+	secret, err := n.tokenSecret(ctx)
+	if err != nil {
+		return err
+	}
+	n.join(drift, secret)
 	if err := n.record(ctx); err != nil {
+		return err
+	}
+	if err := n.meetOthers(); err != nil {
 		return err
 	}
 	n.serve()
@@ -142,7 +150,7 @@ func (n *Node) Start(ctx context.Context) (err error) {
 
 // join makes the rooms and joins them: the way of an event from the door to
 // the client.
-func (n *Node) join(drift *ingest.Drift) {
+func (n *Node) join(drift *ingest.Drift, secret []byte) {
 	catalogNames := n.cfg.EventNameCase == "catalog"
 	n.index = fanout.New(n.cat, fanout.Options{
 		Store:        store{n.bus},
@@ -177,6 +185,8 @@ func (n *Node) join(drift *ingest.Drift) {
 		Authenticate:   n.authenticate,
 		Confirm:        n.confirm,
 		AllowedOrigins: n.cfg.AllowedOrigins,
+		Secret:         secret,
+		Elsewhere:      n.others(),
 		Logger:         n.log,
 
 		StatefulReconnect: true, // for clients that ask for it
@@ -203,6 +213,7 @@ func (n *Node) stop(ctx context.Context) error {
 	n.state.Store("draining")
 	n.log.Info("draining", "clients", n.hub.Stats().Connections, "over", n.cfg.Drain)
 	n.session.Draining()
+	n.hasteOthers()
 	var told sync.WaitGroup
 	var door error
 	n.tail.Close()
@@ -213,6 +224,7 @@ func (n *Node) stop(ctx context.Context) error {
 	errs = append(errs, door)
 	errs = append(errs, n.transport.Shutdown(ctx))
 	n.hub.Close()
+	n.leaveOthers()
 	if n.publish != nil {
 		errs = append(errs, n.publish.close(ctx))
 	}
@@ -239,6 +251,7 @@ func (n *Node) abandon() {
 	}
 	n.verifier.Close()
 	n.forget()
+	n.leaveOthers()
 	if n.bus != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

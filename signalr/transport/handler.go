@@ -75,6 +75,14 @@ type Options struct {
 	// Lifetime is for how long the token still holds that Authenticate made
 	// user of; clients are told with Refresh. 0 is not told. Default 0.
 	Lifetime func(user any) time.Duration
+	// Elsewhere is asked about a request of a connection that this handler does
+	// not have, but whose token it takes for good: another server that shares
+	// Secret may have it ([Handler.Has]). It hands the request to that server,
+	// answers with what that says and returns true; false means that nobody
+	// has the connection. It is asked before anything has been answered, and
+	// not about a WebSocket's first request, unless its connection may come
+	// back. nil: there are no other servers.
+	Elsewhere func(w http.ResponseWriter, r *http.Request, id string) (answered bool)
 	// Logger gets debug lines about refused requests; default none.
 	Logger *slog.Logger
 }
@@ -178,7 +186,7 @@ func Mount(path string, h *Handler, next http.Handler) http.Handler {
 // serve does what is common to every request: origin, preflight, identity. A
 // request of an open connection is its user's business; c is that connection.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, act func(w http.ResponseWriter, r *http.Request, user any, c *Conn)) {
-	if !h.admit(w, r) {
+	if h.elsewhere(w, r) || !h.admit(w, r) {
 		return
 	}
 	_, c := h.connOf(r)
