@@ -74,23 +74,32 @@ func (m *Member) catchUp(ctx context.Context, c *catching) bool {
 				return false
 			}
 		}
-		for _, n := range list {
-			if c.over.Load() {
-				return true
-			}
-			c.place = n.Event.Sequence
-			if !c.replays(m.index, n.Event, time.Now()) {
-				continue
-			}
-			if m.to.Offer(ctx, n.Frame) != nil {
-				return false
-			}
-			m.index.replayed.Add(1)
+		if wanted, there := m.send(ctx, c, list); !wanted || !there {
+			return there
 		}
 		if !whole {
 			c.place = max(c.place, oldest)
 		}
 	}
+}
+
+// send offers the client what is next, and remembers how far it came. It
+// reports whether the pair is still wanted, and the client still there.
+func (m *Member) send(ctx context.Context, c *catching, list []*journal.Entry[*signalr.Frame]) (wanted, there bool) {
+	for _, n := range list {
+		if c.over.Load() {
+			return false, true
+		}
+		c.place = n.Event.Sequence
+		if !c.replays(m.index, n.Event, time.Now()) {
+			continue
+		}
+		if m.to.Offer(ctx, n.Frame) != nil {
+			return true, false
+		}
+		m.index.replayed.Add(1)
+	}
+	return true, true
 }
 
 // missed is what is next for the client, with its frames. Nothing and whole

@@ -246,7 +246,7 @@ func (n *Node) abandon() {
 			l.server.Close() //nolint:errcheck // Start's own error says more
 			<-l.done
 		default:
-			l.net.Close() //nolint:errcheck // likewise
+			l.net.Close()
 		}
 	}
 	n.verifier.Close()

@@ -546,7 +546,10 @@ func TestRevokedWhileAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close() //nolint:errcheck // it never fails
+	defer c.Close()                                                            //nolint:errcheck // it never fails
+	if _, err := c.Invoke(t.Context(), "AvailableSubscriptions"); err != nil { // the hub knows the client now
+		t.Fatal(err)
+	}
 	for len(sockets) > 0 {
 		(<-sockets).Close()
 	}
