@@ -47,6 +47,7 @@ type Node struct {
 	nats      *ingest.NATS // nil where nobody can send messages
 	limits    *limits
 	tail      *tail.Handler
+	standing  standing // streams under way
 	ops       *ops.Handler
 	registry  *registry.Registry
 	operators *admin.Handler

@@ -603,3 +603,28 @@ func TestRevokedInTheMiddle(t *testing.T) {
 	send.Close() //nolint:errcheck // it never fails
 	w.until("rte_stored_events_total 1")
 }
+
+// TestRevokedStream: a back-end program's stream ends with its token, and
+// counts.
+func TestRevokedStream(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	token := sign(t, func(c *auth.Claims) {
+		c.Role, c.User, c.IssuedAt = auth.Service, event.GUID{0x99}, time.Now().Add(-time.Minute)
+	})
+	status, lines, _ := w.tail(token, "?events=QueueStatus")
+	if status != http.StatusOK {
+		t.Fatal(status)
+	}
+	w.until("rte_streams 1")
+	if answer := w.said("revocations", fmt.Sprintf(`{"user":%q}`, event.GUID{0x99})); answer["closed"] != 1.0 {
+		t.Errorf("the answer is %v, want 1 closed", answer)
+	}
+	for lines.Scan() { // until it ends
+		continue
+	}
+	w.until("rte_streams 0")
+	if status, _, _ := w.tail(token, ""); status != http.StatusUnauthorized {
+		t.Errorf("again: %d, want 401", status)
+	}
+}
