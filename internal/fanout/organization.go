@@ -25,6 +25,7 @@ type organization struct {
 	topics        map[event.Pair]*topic
 	subscriptions int // those that are being caught up, too
 	held          int // subscriptions, and places for some
+	wiped         int // how often the store was
 	users         map[event.GUID]*user
 	sweeps        *time.Timer // nil once it has ended
 }
@@ -139,6 +140,9 @@ func (o *organization) deliver(e *event.Event) {
 	now := time.Now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if e.Sequence <= o.log.Last(e.Pair) {
+		o.anew()
+	}
 	n := o.log.Add(e, x.states[e.Kind], now)
 	t := o.topics[e.Pair]
 	if t == nil || x.outdated(e, now) {
@@ -154,6 +158,15 @@ func (o *organization) deliver(e *event.Event) {
 	x.sent.Add(uint64(len(t.members)))
 	if x.o.Delivered != nil {
 		x.o.Delivered(max(0, now.Sub(e.Stored).Seconds()))
+	}
+}
+
+// anew forgets all places that members have had of a store that was wiped: they
+// say nothing of the new one. The caller holds the lock.
+func (o *organization) anew() {
+	o.wiped++
+	for _, t := range o.topics {
+		t.ahead = nil
 	}
 }
 
