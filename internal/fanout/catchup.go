@@ -21,7 +21,8 @@ type catching struct {
 	wiped  int             // organization.wiped when place was read
 	ctx    context.Context //nolint:containedctx // ends when it is not wanted any more
 	cancel context.CancelFunc
-	asked  int // how often the store was, for a state that is not remembered
+	read   bool // up to place everything was read from the store
+	asked  int  // how often the store was, for a state that is not remembered
 }
 
 // await notes that a pair is being caught up. The caller holds the
@@ -35,6 +36,7 @@ func (m *Member) await(p *plan) *catching {
 	c.ctx, c.cancel = context.WithCancel(m.life)
 	m.catching[c.Pair] = c
 	m.org.subscriptions++
+	m.org.awaited[c.Pair]++
 	return c
 }
 
@@ -55,9 +57,19 @@ func (m *Member) catch(ctx context.Context, list []*catching) {
 // will not be. The caller holds the organization's lock.
 func (m *Member) giveUp(c *catching) {
 	c.cancel()
-	delete(m.catching, c.Pair)
-	m.org.subscriptions--
+	m.forgo(c)
 	m.hold(-1)
+}
+
+// forgo takes a pair from those that are caught up. The caller holds the
+// organization's lock.
+func (m *Member) forgo(c *catching) {
+	o := m.org
+	delete(m.catching, c.Pair)
+	o.subscriptions--
+	if o.awaited[c.Pair]--; o.awaited[c.Pair] == 0 {
+		delete(o.awaited, c.Pair)
+	}
 }
 
 // catchUp sends what a pair's client has missed, and joins it.
@@ -87,6 +99,7 @@ func (m *Member) catchUp(c *catching) {
 			m.index.replayed.Add(1)
 		}
 		c.place = max(c.place, n.upTo)
+		c.read = c.read && (n.whole || n.upTo > 0) // else there is another page
 	}
 }
 
@@ -134,7 +147,11 @@ func (m *Member) next(c *catching) (n batch) {
 		if e != nil && e.Event.Sequence > c.place {
 			n.list = append(n.list, e)
 		}
+	case c.read && o.log.Last(c.Pair) <= c.place:
+		// Nothing has happened since it was read; the log may have no room to
+		// say so of the whole stream.
 	case !o.log.Reaches(c.Pair, c.place):
+		c.read = true
 		return batch{upTo: o.log.Oldest()}
 	default:
 		n.list, _ = o.log.Since(nil, c.Pair, c.place)
@@ -142,8 +159,7 @@ func (m *Member) next(c *catching) (n batch) {
 	}
 	n.whole = true
 	if len(n.list) == 0 {
-		delete(m.catching, c.Pair)
-		o.subscriptions-- // enter counts it
+		m.forgo(c)
 		m.enter(c.Pair).skip(m, c.place, o.log.Last(c.Pair))
 		n.joined = true
 	}
