@@ -86,6 +86,9 @@ func house() map[string]room {
 			"golang.org/x/crypto":               "producers' password hashes, as NATS has them",
 			"gopkg.in/yaml.v3":                  "the file of producers",
 		}},
+		"internal/derive": {floor: 2, imports: map[string]string{
+			"internal/event": "what follows from events is events",
+		}},
 		"internal/ingest": {floor: 2, imports: map[string]string{
 			"internal/event": "it checks events against the catalogue",
 		}},
