@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -141,11 +142,14 @@ func (f *flood) run(client *producer.Client, stop <-chan struct{}) error {
 // check compares the store with what was sent.
 func (f *flood) check(t *testing.T, dir string) {
 	t.Helper()
+	f.compare(t, slices.Concat(readStore(t, dir, "RTE_EVENT_0"), readStore(t, dir, "RTE_STATE_0")))
+}
+
+// compare compares what was stored with what was sent.
+func (f *flood) compare(t *testing.T, all []kept) {
+	t.Helper()
 	got := map[string][]string{}
-	for _, m := range readStore(t, dir, "RTE_EVENT_0") {
-		got[m.subject] = append(got[m.subject], idOf(t, m))
-	}
-	for _, m := range readStore(t, dir, "RTE_STATE_0") {
+	for _, m := range all {
 		got[m.subject] = append(got[m.subject], idOf(t, m))
 	}
 	for subject, sent := range f.sent {

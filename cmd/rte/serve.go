@@ -28,7 +28,7 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 	if c.Ephemeral {
 		c.Listen, c.PublishListen, c.AdminListen = "127.0.0.1:0", "", "127.0.0.1:0"
 		c.DataDir = ""
-		c.NATS = node.NATS{}
+		c.NATS, c.Cluster = node.NATS{}, node.Cluster{}
 		c.JWTSecret, c.JWTSecretFile = freshSecret(), ""
 		c.ServiceJWTSecret, c.ServiceJWTSecretFile = "", ""
 		c.JWTPublicKey, c.JWKSURL, c.ServiceJWTPublicKey, c.ServiceJWKSURL = "", "", "", ""
@@ -42,6 +42,9 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	if err := n.Start(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // told to end while it waited for its cluster
+		}
 		return usage(err)
 	}
 	if c.Ephemeral {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -25,6 +27,12 @@ func readStore(t *testing.T, dir, stream string) []kept {
 	srv.Start()
 	defer srv.WaitForShutdown()
 	defer srv.Shutdown()
+	return readStream(t, srv, stream)
+}
+
+// readStream reads all of a server's stream, oldest first.
+func readStream(t *testing.T, srv *server.Server, stream string) []kept {
+	t.Helper()
 	conn, err := nats.Connect("", nats.InProcessServer(srv))
 	if err != nil {
 		t.Fatal(err)
@@ -34,13 +42,16 @@ func readStore(t *testing.T, dir, stream string) []kept {
 	if err != nil {
 		t.Fatal(err)
 	}
-	info, err := js.StreamInfo(stream)
+	var info *nats.StreamInfo
+	var sub *nats.Subscription
+	until(t, func() bool { // a cluster that has just found its leaders may not answer
+		if info, err = js.StreamInfo(stream); err == nil {
+			sub, err = js.SubscribeSync("", nats.OrderedConsumer(), nats.BindStream(stream))
+		}
+		return !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, nats.ErrTimeout)
+	})
 	if err != nil {
 		t.Fatalf("%s: %v", stream, err)
-	}
-	sub, err := js.SubscribeSync("", nats.OrderedConsumer(), nats.BindStream(stream))
-	if err != nil {
-		t.Fatal(err)
 	}
 	all := make([]kept, 0, info.State.Msgs)
 	for range info.State.Msgs {

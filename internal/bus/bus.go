@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,9 +26,12 @@ type Bus struct {
 	catalog  *event.Catalog
 	log      *slog.Logger
 	external External
+	cluster  Cluster
+	shared   bool           // other nodes write to the store, too
 	inMemory bool           // the store is lost with the bus
 	folder   *folder        // nil with an external store
 	server   *server.Server // nil with an external store
+	login    login          // of this process at the embedded server, where it asks for one
 	gate     *gate          // nil where the embedded server is not open to others
 	keeper   *keeper        // nil but with a store inside, on disk
 	// conn carries publishes, answers and the live lane alike: so a live
@@ -55,25 +59,37 @@ type Bus struct {
 	back    chan struct{} // closed and made anew each time the connection is back
 
 	listeners sync.WaitGroup // subscriptions of listen, and watches of KVs
+
+	self   string          // this process, among those that share the store
+	life   context.Context // ends when Close begins
+	ending context.CancelFunc
+	owners sync.WaitGroup // calls of Own
+	owned  owned
 }
 
 // Open starts a bus: on the servers of o.External, or else on an embedded one
-// in o.Dir. Errors are one line and say what to do; those about the folder
+// in o.Dir, which may be one of a cluster. Errors are one line and say what to do; those about the folder
 // wrap [ErrFolder]. It waits 30 seconds for external servers that are not
-// there yet.
+// there yet, and until ctx ends for a cluster that has too few.
 func Open(ctx context.Context, catalog *event.Catalog, o Options) (*Bus, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err
 	}
 	b := &Bus{
-		catalog: catalog, log: o.Logger, external: o.External, inMemory: o.inMemory(),
+		catalog: catalog, log: o.Logger, external: o.External, cluster: o.Cluster, shared: o.shared(), inMemory: o.inMemory(),
 		byName: map[string]*stream{}, watches: map[*watch]struct{}{},
 		pendingMessages: pendingMessages,
 		back:            make(chan struct{}),
+		self:            rand.Text(),
 	}
+	b.life, b.ending = context.WithCancel(context.Background())
 	if !o.External.used() {
 		if b.folder, err = openFolder(o.Dir); err != nil {
+			return nil, fmt.Errorf("open bus: %w", err)
+		}
+		if b.folder.server, err = b.folder.settle(o.Cluster); err != nil {
+			_ = b.folder.close()
 			return nil, fmt.Errorf("open bus: %w", err)
 		}
 	}
@@ -88,12 +104,15 @@ func Open(ctx context.Context, catalog *event.Catalog, o Options) (*Bus, error) 
 
 func (b *Bus) start(ctx context.Context, o Options) (err error) {
 	if !o.External.used() {
-		if b.server, b.gate, err = startServer(b.folder.path, o); err != nil {
+		if err := b.startServer(o); err != nil {
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, o.openWait)
-	defer cancel()
+	if !o.Cluster.used() { // nodes of a cluster may be started by hand, one after the other
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.openWait)
+		defer cancel()
+	}
 	ctx, b.deny = context.WithCancelCause(ctx)
 	defer b.opened()
 	if b.conn, err = b.connect(ctx, "rte"); err != nil {
@@ -115,11 +134,16 @@ func (b *Bus) start(ctx context.Context, o Options) (err error) {
 	if err := b.checkRights(ctx); err != nil {
 		return err
 	}
-	if !o.External.used() {
+	if !o.shared() {
 		b.feeds = newFeeds()
 	}
 	if b.lanes, err = newLanes(b.conn, o, b.folder, b.feeds); err != nil {
 		return err
+	}
+	if o.Cluster.used() {
+		if err := b.followLeaders(); err != nil {
+			return err
+		}
 	}
 	b.conn.SetDisconnectErrHandler(b.disconnected)
 	b.conn.SetReconnectHandler(b.reconnected)
@@ -139,57 +163,6 @@ func (b *Bus) opened() {
 	b.deny = nil
 }
 
-// connect joins the server: through memory, or by the network. The client
-// would print to standard error what no handler takes.
-func (b *Bus) connect(ctx context.Context, name string) (*nats.Conn, error) {
-	options := []nats.Option{
-		nats.Name(name),
-		nats.SkipSubjectValidation(), // every subject is made here
-		nats.MaxReconnects(-1),
-		nats.ReconnectBufSize(-1), // lanes send again by themselves
-		nats.NoCallbacksAfterClientClose(),
-		nats.ErrorHandler(b.natsError),
-		nats.DisconnectErrHandler(func(c *nats.Conn, err error) {
-			b.log.Warn("connection to the NATS server lost", "conn", c.Opts.Name, "err", err)
-		}),
-		nats.ClosedHandler(func(c *nats.Conn) {
-			b.log.Error("the store's client gave up; this node must be started again", "err", c.LastError())
-		}),
-	}
-	if b.external.used() {
-		return b.dialExternal(ctx, options)
-	}
-	options = append(options,
-		nats.InProcessServer(b.server),
-		nats.ReconnectWait(10*time.Millisecond),
-		nats.ReconnectJitter(0, 0),
-	)
-	if b.gate != nil {
-		options = append(options, nats.UserInfo(b.gate.own.user, b.gate.own.password))
-	}
-	conn, err := nats.Connect("", options...)
-	if err != nil {
-		return nil, fmt.Errorf("connect to the embedded server: %w", err)
-	}
-	return conn, nil
-}
-
-// disconnected: the client tries to come back by itself, without end.
-func (b *Bus) disconnected(_ *nats.Conn, err error) {
-	b.log.Warn("connection to the store lost", "reason", "disconnected", "err", err)
-	b.lanes.disconnected()
-}
-
-// reconnected: what was on the way in either direction is lost.
-func (b *Bus) reconnected(*nats.Conn) {
-	b.log.Warn("connection to the store is back, live messages may be missing", "reason", "reconnected")
-	b.lanes.reconnected()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	close(b.back)
-	b.back = make(chan struct{})
-}
-
 // Close ends the bus: calls of Publish under way are answered, sinks get what
 // was stored before, the store is written out. When ctx ends first, it stops
 // waiting and closes; the error then wraps ctx's. A second Close does nothing.
@@ -201,7 +174,8 @@ func (b *Bus) Close(ctx context.Context) error {
 	}
 	b.closed = true
 	b.mu.Unlock()
-	if err := errors.Join(b.lanes.close(ctx), b.drain(ctx), b.stopWatches(ctx), b.end()); err != nil {
+	b.ending()
+	if err := errors.Join(b.waitOwners(ctx), b.lanes.close(ctx), b.drain(ctx), b.stopWatches(ctx), b.end()); err != nil {
 		return fmt.Errorf("close bus: %w", err)
 	}
 	return nil

@@ -1,6 +1,8 @@
 package bus
 
 import (
+	"context"
+	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -88,4 +90,22 @@ func (b *Bus) ReadLive(org event.GUID, m *nats.Msg) (e *event.Event, sequence, l
 	w := &watch{bus: b, org: org, prefix: livePrefix(org)}
 	r, err := w.read(m)
 	return r.event, r.sequence, r.last, err
+}
+
+// The parts of a lease, to be run without a store.
+type (
+	Register = register
+	Claim    = claim
+)
+
+var ErrTaken = errTaken
+
+// LeaseFigures are how long an owner is believed, and how much earlier it
+// stops to believe itself.
+func LeaseFigures() (life, margin time.Duration) { return leaseLife, leaseMargin }
+
+// OwnBy takes part in a lease under a name of its own.
+func OwnBy(ctx context.Context, self string, r Register, take func(ctx context.Context, epoch uint64)) {
+	t := &tenancy{name: "test", self: self, register: r, log: slog.New(slog.DiscardHandler), told: func(uint64, bool) {}, behind: func() {}}
+	t.own(ctx, func(ctx, _ context.Context, epoch uint64) { take(ctx, epoch) })
 }

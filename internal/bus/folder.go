@@ -25,6 +25,8 @@ type folder struct {
 	path  string
 	lock  *os.File // nil for a temporary folder
 	store *os.File // the server's part of it; nil for a temporary folder
+
+	server string // the server's name in its cluster, once settled
 }
 
 // openFolder makes the folder if missing and locks it. "" makes a temporary

@@ -65,9 +65,12 @@ type guest struct {
 // usersAge is how often the file is looked at.
 const usersAge = time.Second
 
-func newGate(file string, log *slog.Logger) *gate {
+// newLogin is one that nobody knows.
+func newLogin() login { return login{user: "rte-" + rand.Text(), password: rand.Text()} }
+
+func newGate(file string, own login, log *slog.Logger) *gate {
 	return &gate{
-		file: file, log: log, own: login{user: "rte-" + rand.Text(), password: rand.Text()},
+		file: file, log: log, own: own,
 		ready: make(chan struct{}), slot: make(chan struct{}, 1), stop: make(chan struct{}),
 		inside: map[uint64]string{},
 	}
@@ -87,6 +90,7 @@ func (g *gate) listen(so *server.Options, d Door) error {
 	}
 	so.Host, so.DontListen, so.TLSConfig = host, false, d.TLS
 	so.CustomClientAuthentication, so.AlwaysEnableNonce = g, true
+	so.Username, so.Password = "", "" // the gate knows them
 	return nil
 }
 

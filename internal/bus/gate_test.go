@@ -74,6 +74,7 @@ func openWithDoor(t *testing.T, o bus.Options, users ...userRow) *openDoor {
 	o.Door.Listen, o.Door.Users = "127.0.0.1:0", d.users
 	d.fixture = open(t, o)
 	if _, err := d.Serve(func(m bus.Message) {
+		defer m.Done()
 		d.took <- m
 		if m.Reply != nil {
 			m.Reply(map[string][]string{"Answer": {"yes"}}, []byte("to "+m.Subject))
@@ -447,7 +448,8 @@ func TestServeStop(t *testing.T) {
 	writeUsers(t, users, userRow{Name: "one", Password: hash(t, "x"), Platform: true})
 	f := open(t, bus.Options{Door: bus.Door{Listen: "127.0.0.1:0", Users: users}})
 	entered, release := make(chan struct{}, 100), make(chan struct{})
-	stop, err := f.Serve(func(bus.Message) {
+	stop, err := f.Serve(func(m bus.Message) {
+		defer m.Done()
 		entered <- struct{}{}
 		<-release
 	})
@@ -482,46 +484,85 @@ func TestServeStop(t *testing.T) {
 	}
 }
 
-// TestServeShared: of two nodes on one server each message comes to one.
+// TestServeShared: of two nodes on one server one takes all messages, and the
+// other when that one goes; what the first has taken it may finish.
 func TestServeShared(t *testing.T) {
 	t.Parallel()
 	s := natsServer(t, nil)
-	took := make(chan string, 2000)
-	share := make(chan int, 2000)
+	type taken struct {
+		node int
+		m    bus.Message
+	}
+	took := make(chan taken, 2000)
+	var stops []func(context.Context) error
 	for i := range 2 {
 		f := open(t, at(s))
-		if _, err := f.Serve(func(m bus.Message) {
-			share <- i
-			took <- string(m.Data)
-			m.Reply(nil, m.Data)
-		}); err != nil {
+		stop, err := f.Serve(func(m bus.Message) { took <- taken{i, m} })
+		if err != nil {
 			t.Fatal(err)
 		}
+		stops = append(stops, stop)
 	}
 	conn, err := nats.Connect(s.ClientURL())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	const messages = 500
-	for n := range messages {
-		text := fmt.Sprint(n)
-		if m, err := conn.Request(subjectOf(orgA, "x"), []byte(text), deadline); err != nil || string(m.Data) != text {
-			t.Fatalf("message %d: %v", n, err)
+	inbox, err := conn.SubscribeSync("answers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(n int) taken {
+		t.Helper()
+		var got taken
+		end := time.Now().Add(deadline)
+		eventually(t, "somebody takes a message", func() bool {
+			if err := conn.PublishRequest(subjectOf(orgA, "x"), "answers", fmt.Append(nil, n)); err != nil {
+				t.Fatal(err)
+			}
+			for {
+				select {
+				case got = <-took:
+					return true
+				default:
+				}
+				if _, err := inbox.NextMsg(10 * time.Millisecond); errors.Is(err, nats.ErrNoResponders) {
+					return false // nobody is there yet
+				}
+				if time.Now().After(end) {
+					return false
+				}
+			}
+		})
+		return got
+	}
+	first := ask(0)
+	first.m.Done()
+	for n := range 300 {
+		got := ask(n)
+		if got.node != first.node || string(got.m.Data) != fmt.Sprint(n) {
+			t.Fatalf("node %d took %s, want node %d and %d", got.node, got.m.Data, first.node, n)
 		}
-		if got := next(t, took, "message"); got != text {
-			t.Fatalf("message %d: took %s", n, got)
-		}
+		got.m.Done()
 	}
-	if len(took) != 0 {
-		t.Errorf("%d messages came twice", len(took))
+	slow := ask(300)
+	if err := stops[first.node](within(t, 100*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("stop while a message is not done with: %v, want that the time ran out", err)
 	}
-	parts := [2]int{}
-	for range messages {
-		parts[<-share]++
+	if err := slow.m.Context.Err(); err != nil {
+		t.Errorf("a message of a door that is asked to stop: %v, want that it may be stored", err)
 	}
-	if parts[0] == 0 || parts[1] == 0 {
-		t.Errorf("the nodes had %v, want both some", parts)
+	if _, err := conn.Request(subjectOf(orgA, "x"), nil, deadline); !errors.Is(err, nats.ErrNoResponders) {
+		t.Errorf("Request meanwhile: %v, want no responders", err)
+	}
+	slow.m.Done()
+	if err := stops[first.node](t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := ask(301); got.node == first.node {
+		t.Error("the node that has stopped takes messages")
+	} else {
+		got.m.Done()
 	}
 }
 
@@ -533,6 +574,7 @@ func TestServeReplies(t *testing.T) {
 	f := open(t, at(s))
 	took := make(chan bus.Message, 10)
 	if _, err := f.Serve(func(m bus.Message) {
+		defer m.Done()
 		if m.Reply != nil {
 			m.Reply(nil, []byte("answer"))
 		}
@@ -544,6 +586,11 @@ func TestServeReplies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "the node has become the owner", func() bool {
+		_, err := p.Request(subjectOf(orgA, "x"), nil, time.Second)
+		return err == nil
+	})
+	<-took
 	for _, reply := range []string{
 		"rte.event.0." + orgA.String() + ".queuestatus." + entity(1).String(), "rte.live.0.x", "rte.control.close", "rte.in.x",
 		"$JS.API.STREAM.DELETE.RTE_EVENT_0", "$KV.RTE_RIGHTS.a", "$SYS.REQ.SERVER.PING",

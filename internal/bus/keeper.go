@@ -100,7 +100,9 @@ func (k *keeper) set(why error) {
 	k.mu.Lock()
 	k.why = why
 	k.mu.Unlock()
-	k.bus.lanes.fail(why)
+	if !k.bus.cluster.used() { // there the other servers go on
+		k.bus.lanes.fail(why)
+	}
 	if why != nil {
 		k.bus.log.Error("the store takes no events; it is opened again as soon as it can be written", "err", why)
 		return
@@ -110,12 +112,13 @@ func (k *keeper) set(why error) {
 
 // find looks for a reason why the store takes nothing.
 func (k *keeper) find() error {
-	switch s := k.bus.lanes.silent(silence); {
+	s := k.bus.lanes.silent(silence)
+	switch {
 	case k.bus.folder.gone():
 		return errGone
 	case !k.bus.server.JetStreamEnabled():
 		return errors.New("JetStream has stopped, for it could not write")
-	case s != nil:
+	case s != nil && !k.bus.cluster.used(): // there silence is a leader that has crashed
 		return fmt.Errorf("stream %s has not answered for %v: the disk may be full, too slow or not writable", s.name, silence)
 	}
 	return nil

@@ -43,7 +43,7 @@ func OpenKV[V any](ctx context.Context, b *Bus, name string) (*KV[V], error) {
 	if b.inMemory {
 		storage = jetstream.MemoryStorage
 	}
-	ctx, cancel := context.WithTimeout(ctx, kvWait)
+	ctx, cancel := context.WithTimeout(ctx, openWait)
 	defer cancel()
 	c := jetstream.KeyValueConfig{
 		Bucket: "RTE_" + strings.ToUpper(name), Description: "RTE: " + name, Storage: storage, Replicas: b.replicas(), History: 1,

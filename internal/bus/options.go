@@ -15,6 +15,9 @@ type Options struct {
 	// External keeps the store on other servers than an embedded one.
 	External External
 
+	// Cluster joins the embedded servers of several nodes. It needs a Dir.
+	Cluster Cluster
+
 	// Door opens the embedded server to producers.
 	Door Door
 
@@ -56,6 +59,12 @@ func (o Options) withDefaults() (Options, error) {
 	if err := o.External.check(); err != nil {
 		return o, fmt.Errorf("open bus: %w", err)
 	}
+	if err := o.Cluster.check(); err != nil {
+		return o, fmt.Errorf("open bus: %w", err)
+	}
+	if o.Cluster.used() && (o.External.used() || o.Dir == "") {
+		return o, fmt.Errorf("open bus: a cluster is of embedded servers, each with a folder of its own")
+	}
 	if o.External.used() && o.Door.Listen != "" {
 		return o, fmt.Errorf("open bus: external servers have doors of their own; there is none to open here")
 	}
@@ -90,6 +99,10 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	return o, nil
 }
+
+// shared tells whether other nodes write to the store, too: then what is stored
+// must be heard from it, and answers may be lost on the way.
+func (o *Options) shared() bool { return o.External.used() || o.Cluster.used() }
 
 // inMemory tells whether the store is lost with the bus.
 func (o *Options) inMemory() bool { return o.Dir == "" && !o.External.used() }

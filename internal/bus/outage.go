@@ -59,6 +59,20 @@ func (l *lanes) reconnected() {
 	l.send(send)
 }
 
+// led sends again what a stream has not answered: it has another leader, and
+// what the one before had not stored yet, nobody will answer.
+func (l *lanes) led(s *stream) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.recent.reset() // a server that has just started knows the ids of the newest states only
+	for _, it := range l.inFlight {
+		if it.stream == s && it.messageID != "" && !it.call.abandoned {
+			l.leave(it)
+			it.state = failed // until the next tick
+		}
+	}
+}
+
 // abandon ends a call whose events found no answer in time.
 func (l *lanes) abandon(c *call, reason error) {
 	var send []sending

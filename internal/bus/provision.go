@@ -41,7 +41,7 @@ func (b *Bus) provision(ctx context.Context, want jetstream.StreamConfig, replic
 	want.Replicas = replicas
 	if replicas == 0 {
 		want.Replicas = 1
-		if b.external.used() {
+		if b.shared {
 			want.Replicas = manyReplicas
 		}
 	}
@@ -50,7 +50,7 @@ func (b *Bus) provision(ctx context.Context, want jetstream.StreamConfig, replic
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse):
 			continue // another node was quicker; now it is there to be seen
-		case replicas == 0 && want.Replicas > 1 && tooFewServers(err):
+		case replicas == 0 && want.Replicas > 1 && tooFewServers(err) && !b.cluster.used():
 			want.Replicas = 1
 			continue
 		}
@@ -127,19 +127,19 @@ var errForeign = errors.New("a stream of this name belongs to something else")
 // patiently does what needs JetStream, again while it is not there yet, until
 // ctx ends.
 func (b *Bus) patiently(ctx context.Context, do func(ctx context.Context) error) error {
-	told := false
+	var told time.Time
 	for n := 1; ; n++ {
 		// A request that comes before there is a leader is never answered, nor
 		// are some of several nodes' at once; under load an answer takes long.
 		try, cancel := context.WithTimeout(ctx, min(time.Duration(n)*tryWait, mostTryWait))
 		err := do(try)
 		cancel()
-		if err == nil || !b.external.used() || !mayAppear(err) {
+		if err == nil || !b.shared || !mayAppear(err) && !(b.cluster.used() && tooFewServers(err)) {
 			return b.explain(ctx, err)
 		}
-		if !told && ctx.Err() == nil {
-			told = true
-			b.log.Warn("the store does not answer yet", "err", err)
+		if ctx.Err() == nil && time.Since(told) > b.tellAgain() {
+			told = time.Now()
+			b.tellWaiting(err)
 		}
 		select {
 		case <-ctx.Done():

@@ -57,7 +57,7 @@ func (b *Bus) newItem(c *call, i int, e *event.Event) item {
 	// Each id is remembered for the dedupe window (some 140 bytes). Inside the
 	// process no answer is lost on the way, so an event that its producer gave
 	// none needs none either; a stream of them would take 200 MB.
-	if e.ID != "" || b.external.used() {
+	if e.ID != "" || b.shared {
 		it.messageID = messageID(e.Org, e.ID)
 	}
 	return it

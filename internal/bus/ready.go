@@ -2,10 +2,13 @@ package bus
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Figures of readiness.
@@ -48,8 +51,15 @@ func (b *Bus) askStreams() error {
 	defer cancel()
 	for _, lane := range b.streams {
 		for _, s := range lane {
-			if _, err := b.conn.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+s.name, nil); err != nil {
+			m, err := b.conn.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+s.name, nil)
+			if err != nil {
 				return fmt.Errorf("stream %s does not answer: %w", s.name, err)
+			}
+			var answer struct {
+				Error *jetstream.APIError `json:"error"`
+			}
+			if json.Unmarshal(m.Data, &answer) == nil && answer.Error != nil { // of another server: there is no leader
+				return fmt.Errorf("stream %s: %w", s.name, answer.Error)
 			}
 		}
 	}

@@ -29,39 +29,47 @@ const (
 	syncInterval = time.Second
 )
 
-// startServer starts the embedded NATS server on a folder. Clients come in
-// through the process; it opens a socket only for the door, whose gate is nil
-// if there is none.
-func startServer(dir string, o Options) (*server.Server, *gate, error) {
-	so := serverOptions(dir, o)
-	var g *gate
+// startServer starts the embedded NATS server on the bus's folder. Clients come
+// in through the process; it opens a socket only for the door and for the
+// other servers of its cluster.
+func (b *Bus) startServer(o Options) error {
+	so := serverOptions(b.folder.path, o)
+	if o.Cluster.used() || o.Door.Listen != "" {
+		b.login = newLogin()
+	}
+	if o.Cluster.used() {
+		if err := o.Cluster.join(so, b.folder.server, b.login); err != nil {
+			return err
+		}
+	}
 	if o.Door.Listen != "" {
-		g = newGate(o.Door.Users, o.Logger)
-		if err := g.listen(so, o.Door); err != nil {
-			return nil, nil, err
+		b.gate = newGate(o.Door.Users, b.login, o.Logger)
+		if err := b.gate.listen(so, o.Door); err != nil {
+			return err
 		}
 	}
 	srv, err := server.NewServer(so)
 	if err != nil {
-		return nil, nil, fmt.Errorf("start nats server: %w", err)
+		return fmt.Errorf("start nats server: %w", err)
 	}
-	l := &serverLog{log: o.Logger, gate: g}
+	l := &serverLog{log: o.Logger, gate: b.gate}
 	srv.SetLoggerV2(l, o.Logger.Enabled(context.Background(), slog.LevelDebug), false, false)
 	srv.Start() // returns when the streams are read and the socket, if any, is open
 	err = l.fatalError()
 	switch {
-	case g == nil:
+	case b.gate == nil:
 	case err != nil && strings.Contains(err.Error(), "listening on port"):
 		err = fmt.Errorf("open the NATS door (--nats-listen): %w", err)
 	case err == nil:
-		err = g.open(srv)
+		err = b.gate.open(srv)
 	}
 	if err != nil {
 		srv.Shutdown()
 		srv.WaitForShutdown()
-		return nil, nil, fmt.Errorf("start nats server: %w", err)
+		return fmt.Errorf("start nats server: %w", err)
 	}
-	return srv, g, nil
+	b.server = srv
+	return nil
 }
 
 // serverOptions are those of a server that opens no socket.

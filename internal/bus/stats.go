@@ -24,6 +24,10 @@ type Stats struct {
 
 	DoorDropped int64 // producers' messages dropped before they could be taken
 
+	Members int // servers of the cluster that this one is connected to, itself included; 0 without a cluster
+
+	Leases []LeaseStats // what this node owns, or owned last (see [Bus.Own])
+
 	Streams []StreamStats // left out when the store does not answer within a second
 }
 
@@ -37,6 +41,23 @@ type StreamStats struct {
 	Subjects      uint64 // pairs
 	FirstSequence uint64 // 0 while nothing was ever stored
 	LastSequence  uint64
+
+	Leader   string         // server that leads it; "" for a server alone
+	Replicas []ReplicaStats // the others that keep it
+}
+
+// LeaseStats is one lease that this node has, or had.
+type LeaseStats struct {
+	Name  string
+	Owner bool   // now
+	Epoch uint64 // of its own time, or its last
+}
+
+// ReplicaStats is one of the servers that follow a stream's leader.
+type ReplicaStats struct {
+	Server  string
+	Current bool   // it has what the leader has, or nearly
+	Lag     uint64 // messages and other changes it has yet to get
 }
 
 // Stats asks the streams for their sizes, which takes a round trip each.
@@ -58,6 +79,10 @@ func (b *Bus) Stats() Stats {
 	}
 	b.mu.Unlock()
 
+	s.Leases = b.owned.list()
+	if b.cluster.used() {
+		s.Members = 1 + len(b.members())
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	for _, lane := range b.streams {
@@ -66,11 +91,18 @@ func (b *Bus) Stats() Stats {
 			if err != nil {
 				continue
 			}
-			s.Streams = append(s.Streams, StreamStats{
+			one := StreamStats{
 				Name: st.name, Lane: st.lane, Partition: st.partition,
 				Messages: info.State.Msgs, Bytes: info.State.Bytes, Subjects: info.State.NumSubjects,
 				FirstSequence: info.State.FirstSeq, LastSequence: info.State.LastSeq,
-			})
+			}
+			if info.Cluster != nil && b.shared {
+				one.Leader = info.Cluster.Leader
+				for _, r := range info.Cluster.Replicas {
+					one.Replicas = append(one.Replicas, ReplicaStats{Server: r.Name, Current: r.Current && !r.Offline, Lag: r.Lag})
+				}
+			}
+			s.Streams = append(s.Streams, one)
 		}
 	}
 	return s

@@ -82,7 +82,7 @@ func streamConfig(lane Lane, partition int, o Options) jetstream.StreamConfig {
 		MaxBytes:    -1,
 		Metadata:    map[string]string{formatKey: format},
 	}
-	if o.External.used() {
+	if o.shared() {
 		c.RePublish = &jetstream.RePublish{Source: subjects, Destination: "rte.live." + p + ".>"}
 	}
 	if o.inMemory() {
@@ -92,6 +92,7 @@ func streamConfig(lane Lane, partition int, o Options) jetstream.StreamConfig {
 	case StateLane:
 		c.MaxMsgsPerSubject = 1
 	case EventLane:
+		c.MaxMsgsPerSubject = -1 // as the server writes 0, so that it is no change at the next start
 		c.MaxAge = o.Retention
 		c.MaxBytes = o.RetentionBytes
 		c.Duplicates = min(o.DedupeWindow, o.Retention)
@@ -104,7 +105,7 @@ func (b *Bus) openStream(ctx context.Context, lane Lane, partition int, o Option
 	c := streamConfig(lane, partition, o)
 	var h jetstream.Stream
 	err := b.patiently(ctx, func(ctx context.Context) (err error) {
-		h, err = b.provision(ctx, c, o.External.Replicas)
+		h, err = b.provision(ctx, c, max(o.External.Replicas, o.Cluster.Replicas))
 		return err
 	})
 	if err != nil {

@@ -21,7 +21,24 @@ type Message struct {
 	Data    []byte              // the payload; the door keeps it until it has answered
 	// Reply answers, once, from any goroutine; nil if no answer is wanted.
 	Reply func(header map[string][]string, body []byte)
+	// Context ends when the message may not be stored any more; nil: it always
+	// may. It is the lifetime of the sender's right to hand messages in, such
+	// as that of a node which owns them.
+	Context context.Context
+	// Done is called, once, when the message is stored or refused; nil if
+	// nobody wants to know.
+	Done func()
 }
+
+// done says that the message is done with.
+func (m *Message) done() {
+	if m.Done != nil {
+		m.Done()
+	}
+}
+
+// late tells whether the message may not be stored any more.
+func (m *Message) late() bool { return m.Context != nil && m.Context.Err() != nil }
 
 // weight is what a message holds in memory, about.
 func (m *Message) weight() int64 {
@@ -129,11 +146,13 @@ func (n *NATS) Take(m Message) {
 			status = http.StatusTooManyRequests
 		}
 		n.refuse(m, status, err.Error()+"; send the event again after Retry-After seconds")
+		m.done()
 		return
 	}
 	if !n.lanes[lane].add(waiting{Message: m, org: org, size: size}) {
 		n.gate.leave(org, size)
 		n.refuse(m, http.StatusServiceUnavailable, "this node is about to stop; send the event again after Retry-After seconds")
+		m.done()
 	}
 }
 

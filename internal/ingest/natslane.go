@@ -2,7 +2,9 @@ package ingest
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -82,7 +84,7 @@ func (l *natsLane) take() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	size, n := 0, 0
-	for n < len(l.waiting) && n < batchSize && size < batchBytes {
+	for n < len(l.waiting) && n < batchSize && size < batchBytes && l.waiting[n].Context == l.waiting[0].Context {
 		size += len(l.waiting[n].Data)
 		n++
 	}
@@ -99,16 +101,21 @@ func (l *natsLane) take() bool {
 // work checks and stores a batch, and answers.
 func (l *natsLane) work() {
 	for _, w := range l.batch {
+		if w.late() {
+			l.door.refuse(w.Message, http.StatusServiceUnavailable, "another node takes the events now; send the event again after Retry-After seconds")
+			l.leave(w)
+			continue
+		}
 		e, refusal := l.read(w.Message)
 		if refusal != nil {
 			l.door.answerRefusal(w.Message, refusal)
-			l.door.gate.leave(w.org, w.size)
+			l.leave(w)
 			continue
 		}
 		l.events, l.checked = append(l.events, e), append(l.checked, w)
 	}
 	if len(l.events) > 0 {
-		errs := l.door.store(l.door.life, l.events)
+		errs := l.store(l.checked[0].Context)
 		if errs != nil && len(errs) != len(l.events) {
 			panic(fmt.Sprintf("ingest: the store gave %d verdicts on %d events", len(errs), len(l.events)))
 		}
@@ -118,13 +125,32 @@ func (l *natsLane) work() {
 				err = errs[i]
 			}
 			l.door.answerStored(w.Message, l.events[i], err)
-			l.door.gate.leave(w.org, w.size)
+			l.leave(w)
 		}
 	}
 	clear(l.batch)
 	clear(l.checked)
 	clear(l.events)
 	l.batch, l.checked, l.events = l.batch[:0], l.checked[:0], l.events[:0]
+}
+
+// store stores the batch's events until the door's time is over, or that of
+// the messages.
+func (l *natsLane) store(messages context.Context) []error {
+	ctx := l.door.life
+	if messages != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(messages, cancel)()
+	}
+	return l.door.store(ctx, l.events)
+}
+
+// leave ends a message's stay.
+func (l *natsLane) leave(w waiting) {
+	l.door.gate.leave(w.org, w.size)
+	w.done()
 }
 
 // read makes an event of a message. If the data is no JSON, the error is

@@ -26,6 +26,8 @@ type Config struct {
 	Keys `embed:""`
 	NATS `embed:""`
 
+	Cluster `embed:""`
+
 	CatalogOverlay string `type:"path" placeholder:"FILE" help:"Overlay of the catalogue: further events and fields, and how strictly each event is checked (JSON; see docs/operations.md)."`
 
 	AllowedOrigins []string `placeholder:"ORIGIN" help:"Origins whose pages may connect, such as https://desk.example.com (default: any; bearer tokens carry no cookie risk)."`
@@ -93,6 +95,9 @@ func (c *Config) check() error {
 		return errors.New("--jwt-leeway must not be negative")
 	}
 	if err := c.checkNATS(); err != nil {
+		return err
+	}
+	if err := c.checkCluster(); err != nil {
 		return err
 	}
 	for _, positive := range []struct {

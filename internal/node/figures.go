@@ -3,6 +3,7 @@ package node
 import (
 	"strings"
 
+	"rte/internal/bus"
 	"rte/internal/ops"
 	"rte/signalr/hub"
 )
@@ -15,6 +16,9 @@ var closeReasons = [...]hub.CloseReason{
 
 // figures hands the rooms' snapshots to ops.
 func (n *Node) figures(add func(ops.Figure)) {
+	if n.state.Load() == starting {
+		return // the rooms are not made yet
+	}
 	one := func(name, help string, v float64) { add(ops.Figure{Name: name, Help: help, Value: v}) }
 	labelled := func(name, help, label, text string, v float64) {
 		add(ops.Figure{Name: name, Help: help, Labels: []ops.Label{{Name: label, Value: text}}, Value: v})
@@ -80,19 +84,20 @@ func (n *Node) figures(add func(ops.Figure)) {
 			labelled("nats_refused_total", "Messages of the NATS door that were not stored, by reason.", "reason", refused.why, float64(refused.n))
 		}
 	}
-	n.storeFigures(one, labelled)
+	b := n.bus.Stats()
+	storeFigures(&b, n.nats != nil, one, labelled)
+	clusterFigures(&b, add)
 }
 
 // storeFigures are those of the bus.
-func (n *Node) storeFigures(one func(name, help string, v float64), labelled func(name, help, label, text string, v float64)) {
-	b := n.bus.Stats()
+func storeFigures(b *bus.Stats, door bool, one func(name, help string, v float64), labelled func(name, help, label, text string, v float64)) {
 	connected := 0.0
 	if b.Connected {
 		connected = 1
 	}
 	one("store_connected", "1 while there is a connection to the store's server.", connected)
 	one("store_reconnects_total", "Times the connection to the store's server was made again.", float64(b.Reconnects))
-	if n.nats != nil {
+	if door {
 		one("nats_dropped_total", "Messages dropped because this node was too slow to take them.", float64(b.DoorDropped))
 	}
 	one("stored_events_total", "Events that went into the store.", float64(b.Stored))

@@ -53,6 +53,10 @@ func (n *Node) store() (bus.Options, error) {
 		DedupeWindow:   c.DedupeWindow,
 		Logger:         n.log,
 	}
+	var err error
+	if o.Cluster, err = c.cluster(n.cert, n.log); err != nil {
+		return o, err
+	}
 	if c.NATSURLFile != "" {
 		text, err := os.ReadFile(c.NATSURLFile)
 		if err != nil {
@@ -75,8 +79,8 @@ func (n *Node) store() (bus.Options, error) {
 
 // openDoor lets events in as messages, where there is anybody to send some.
 func (n *Node) openDoor(drift *ingest.Drift) (err error) {
-	if n.cfg.NATSListen == "" && !n.external() {
-		return nil
+	if n.cfg.NATSListen == "" && !n.external() && n.cfg.ClusterName == "" {
+		return nil // in a cluster the owner may be a node that has no door itself
 	}
 	n.nats = ingest.NewNATS(n.cat, n.bus.Publish, ingest.Options{MaxEventBytes: int(n.cfg.MaxEventBytes), Drift: drift, Logger: n.log})
 	n.shutDoor, err = n.bus.Serve(func(m bus.Message) { n.nats.Take(ingest.Message(m)) })

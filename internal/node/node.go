@@ -2,12 +2,8 @@ package node
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,6 +41,7 @@ type Node struct {
 	ops       *ops.Handler
 
 	public, publish, admin *listener
+	hall, publishHall      hall                        // what the first two serve
 	shutDoor               func(context.Context) error // lets no more messages in
 	state                  atomic.Value                // string: why the node is not ready, "" when it is
 	stopOnce               sync.Once
@@ -65,7 +62,7 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	cert, err := newCertificate(cfg.TLSCert, cfg.TLSKey, log)
+	cert, err := newCertificate("tls", cfg.TLSCert, cfg.TLSKey, log)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +74,7 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	if _, err := n.store(); err != nil {
 		return nil, err
 	}
-	n.state.Store("starting")
+	n.state.Store(starting)
 	return n, nil
 }
 
@@ -106,6 +103,9 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	// Before the store, for which it may have to wait: who asks shall hear so.
+	n.ops = ops.New(ops.Options{Ready: n.ready, Figures: n.figures, Pprof: n.cfg.Pprof, Logger: n.log})
+	n.receive()
 	if n.bus, err = bus.Open(ctx, n.cat, store); err != nil {
 		return err
 	}
@@ -125,7 +125,6 @@ func (n *Node) Start(ctx context.Context) (err error) {
 // the client.
 func (n *Node) join(drift *ingest.Drift) {
 	catalogNames := n.cfg.EventNameCase == "catalog"
-	n.ops = ops.New(ops.Options{Ready: n.ready, Figures: n.figures, Pprof: n.cfg.Pprof, Logger: n.log})
 	n.index = fanout.New(n.cat, fanout.Options{
 		Watch:        n.bus.Watch,
 		CatalogNames: catalogNames,
@@ -199,8 +198,13 @@ func (n *Node) stop(ctx context.Context) error {
 // abandon closes what a failed Start has opened.
 func (n *Node) abandon() {
 	for _, l := range []*listener{n.public, n.publish, n.admin} {
-		if l != nil {
-			l.net.Close()
+		switch {
+		case l == nil:
+		case l.server != nil:
+			l.server.Close() //nolint:errcheck // Start's own error says more
+			<-l.done
+		default:
+			l.net.Close() //nolint:errcheck // likewise
 		}
 	}
 	n.verifier.Close()
@@ -230,69 +234,3 @@ func (n *Node) HubURL() string { return n.URL() + hubPath }
 
 // AdminURL is the admin listener's address.
 func (n *Node) AdminURL() string { return n.admin.url() }
-
-// A listener is an open address and the server behind it.
-type listener struct {
-	net    net.Listener
-	server *http.Server
-	done   chan struct{}
-	scheme string
-}
-
-func listen(ctx context.Context, addr, flag string) (*listener, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("open --%s %s: %w", flag, addr, err)
-	}
-	return &listener{net: l}, nil
-}
-
-// Limits of every listener. A request's head must come soon and be of decent
-// size: a token with some hundred ids in the query fits.
-const (
-	headTimeout = 10 * time.Second
-	idleTimeout = 2 * time.Minute
-	maxHead     = 128 << 10
-)
-
-func (l *listener) serve(h http.Handler, cert *certificate, log *slog.Logger) {
-	l.scheme = "http"
-	if cert != nil {
-		l.scheme = "https"
-		l.net = tls.NewListener(l.net, cert.config())
-	}
-	l.server = &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: headTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHead,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
-	l.done = make(chan struct{})
-	go func() {
-		defer close(l.done)
-		if err := l.server.Serve(l.net); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("listener ended", "err", err)
-		}
-	}()
-}
-
-// close ends the listener and waits for the requests that are under way.
-func (l *listener) close(ctx context.Context) error {
-	err := l.server.Shutdown(ctx)
-	if err != nil {
-		l.server.Close() //nolint:errcheck // what is left is cut
-	}
-	<-l.done
-	return err
-}
-
-func (l *listener) url() string {
-	addr := l.net.Addr().(*net.TCPAddr)
-	host := addr.IP.String()
-	if addr.IP.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return l.scheme + "://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
-}

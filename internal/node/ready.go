@@ -1,5 +1,8 @@
 package node
 
+// starting is why a node is not ready that is not yet made.
+const starting = "starting"
+
 // logReady says where the node is to be found.
 func (n *Node) logReady() {
 	about := []any{"hub", n.HubURL(), "admin", n.AdminURL()}

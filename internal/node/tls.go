@@ -2,7 +2,6 @@ package node
 
 import (
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -13,6 +12,7 @@ import (
 // A certificate is the node's own, read from two files and read again when
 // they change, so that a renewal needs no restart.
 type certificate struct {
+	flag              string // what the flags' names begin with
 	certFile, keyFile string
 	log               *slog.Logger
 
@@ -27,14 +27,14 @@ const certificateAge = time.Second
 
 // newCertificate reads the files; both or none must be given. nil means that
 // the node speaks plain HTTP.
-func newCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, error) {
+func newCertificate(flag, certFile, keyFile string, log *slog.Logger) (*certificate, error) {
 	switch {
 	case certFile == "" && keyFile == "":
 		return nil, nil
 	case certFile == "" || keyFile == "":
-		return nil, errors.New("--tls-cert and --tls-key go together: one is missing")
+		return nil, fmt.Errorf("--%[1]s-cert and --%[1]s-key go together: one is missing", flag)
 	}
-	c := &certificate{certFile: certFile, keyFile: keyFile, log: log}
+	c := &certificate{flag: flag, certFile: certFile, keyFile: keyFile, log: log}
 	if err := c.read(); err != nil {
 		return nil, err
 	}
@@ -49,11 +49,11 @@ func (c *certificate) config() *tls.Config {
 func (c *certificate) read() error {
 	stamp, err := c.times()
 	if err != nil {
-		return fmt.Errorf("read --tls-cert and --tls-key: %w", err)
+		return fmt.Errorf("read --%[1]s-cert and --%[1]s-key: %[2]w", c.flag, err)
 	}
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {
-		return fmt.Errorf("read --tls-cert and --tls-key: %w", err)
+		return fmt.Errorf("read --%[1]s-cert and --%[1]s-key: %[2]w", c.flag, err)
 	}
 	c.pair, c.stamp, c.checked = &pair, stamp, time.Now()
 	return nil
