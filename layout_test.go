@@ -100,6 +100,10 @@ func house() map[string]room {
 			"internal/event": "topics and events",
 			"signalr":        "an event becomes one frame",
 		}},
+		"internal/owner": {floor: 3, imports: map[string]string{
+			"internal/derive": "the rules that it runs",
+			"internal/event":  "what goes in and comes out",
+		}},
 		"internal/session": {floor: 4, imports: map[string]string{
 			"internal/auth":   "whose the client is, and what it may hear",
 			"internal/event":  "names and Guids of items",

@@ -23,9 +23,9 @@ type Tail struct {
 	Partition int
 	Lane      Lane
 
-	// After is the sequence number behind which to begin: of the event lane,
-	// where an older one than there is means all there is. The state lane always
-	// begins with the newest of each pair.
+	// After is the sequence number behind which to begin, of the event lane. One
+	// that the stream has not reached means that it was made anew: all of it is
+	// read. The state lane always begins with the newest of each pair.
 	After uint64
 
 	// Kinds are the events to be read; none: all of the lane.
@@ -83,6 +83,15 @@ type tailReader struct {
 
 // read reads until something fails.
 func (r *tailReader) read(ctx context.Context) error {
+	if !r.began {
+		info, err := r.stream.handle.Info(ctx)
+		if err != nil {
+			return err
+		}
+		if info.State.LastSeq < r.at {
+			r.at = 0
+		}
+	}
 	c := jetstream.OrderedConsumerConfig{FilterSubjects: r.subjects, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: r.at + 1}
 	if r.stream.lane == StateLane && !r.began {
 		c.DeliverPolicy, c.OptStartSeq = jetstream.DeliverLastPerSubjectPolicy, 0
@@ -182,3 +191,6 @@ func (s *stream) topic(cat *event.Catalog, subject string) (t event.Topic, err e
 	}
 	return t, nil
 }
+
+// PartitionFor is the partition in which an organization lives.
+func PartitionFor(org event.GUID) int { return partitionOf(org, partitions) }

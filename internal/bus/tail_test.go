@@ -71,6 +71,9 @@ func TestTailReadsAPartition(t *testing.T) {
 	if got := until(t, states); len(got) != 1 || string(got[0].Data) != `{"n":4}` || got[0].Org != orgB || got[0].Stored.IsZero() {
 		t.Errorf("states: got %+v, want the newest of one", got)
 	}
+	if got := until(t, f.tail(bus.Tail{Lane: bus.EventLane, After: 1 << 40})); len(got) != 15 {
+		t.Errorf("behind a place of another stream: got %d events, want all 15", len(got))
+	}
 	nothing := f.tail(bus.Tail{Lane: bus.EventLane, Kinds: []event.Kind{f.topic(orgA, "UserAlert", 1).Kind}})
 	if got := until(t, nothing); len(got) != 0 {
 		t.Errorf("of an event that never came: got %+v", got)
