@@ -114,11 +114,13 @@ func house() map[string]room {
 		"internal/node": {floor: 5, imports: map[string]string{
 			"internal/auth":      "made and joined here",
 			"internal/bus":       "made and joined here",
+			"internal/derive":    "settings of the rules, conditions of alerts",
 			"internal/event":     "the one catalogue",
 			"internal/event/gen": "serves the documents that are made of it",
 			"internal/fanout":    "made and joined here",
 			"internal/ingest":    "made and joined here",
 			"internal/ops":       "made and joined here",
+			"internal/owner":     "made and joined here",
 			"internal/session":   "made and joined here",
 			"signalr/hub":        "made and joined here",
 			"signalr/transport":  "made and joined here",

@@ -26,6 +26,8 @@ type Config struct {
 	Keys `embed:""`
 	NATS `embed:""`
 
+	Rules `embed:""`
+
 	Cluster `embed:""`
 
 	CatalogOverlay string `type:"path" placeholder:"FILE" help:"Overlay of the catalogue: further events and fields, and how strictly each event is checked (JSON; see docs/operations.md)."`

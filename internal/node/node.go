@@ -38,7 +38,10 @@ type Node struct {
 	transport *transport.Handler
 	ingest    *ingest.HTTP
 	nats      *ingest.NATS // nil where nobody can send messages
-	ops       *ops.Handler
+
+	consequences *consequences
+
+	ops *ops.Handler
 
 	public, publish, admin *listener
 	hall, publishHall      hall                        // what the first two serve
@@ -64,6 +67,9 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	}
 	cert, err := newCertificate("tls", cfg.TLSCert, cfg.TLSKey, log)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := cfg.options(); err != nil {
 		return nil, err
 	}
 	cat, err := ReadCatalog(cfg.CatalogOverlay)
@@ -110,6 +116,9 @@ func (n *Node) Start(ctx context.Context) (err error) {
 		return err
 	}
 	n.verifier.Start(ctx)
+	if err := n.conclude(ctx); err != nil {
+		return err
+	}
 	drift := ingest.NewDrift(n.cat, n.log)
 	n.join(drift)
 	n.serve()
@@ -190,6 +199,7 @@ func (n *Node) stop(ctx context.Context) error {
 		errs = append(errs, n.publish.close(ctx))
 	}
 	n.verifier.Close()
+	n.consequences.close()
 	errs = append(errs, n.bus.Close(ctx), n.admin.close(ctx))
 	n.log.Info("stopped")
 	return errors.Join(errs...)
@@ -208,6 +218,7 @@ func (n *Node) abandon() {
 		}
 	}
 	n.verifier.Close()
+	n.consequences.close()
 	if n.bus != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

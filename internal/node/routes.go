@@ -48,11 +48,13 @@ func (n *Node) serve() {
 		doors.Handle(base+"/api/v1/events", events)
 		n.documents(doors, base+"/api/v1", about)
 		n.aboutMe(doors, base+"/api/v1/me")
+		n.ownAPI(doors, base+"/api/v1")
 		n.publishHall.open(front(doors, n.log))
 	}
 	about.NoPublish, about.DevTokens = n.publish != nil, n.cfg.DevTokens
 	n.documents(mux, base+"/api/v1", about)
 	n.aboutMe(mux, base+"/api/v1/me")
+	n.ownAPI(mux, base+"/api/v1")
 	mux.Handle("GET "+base+"/wallboard/", http.StripPrefix(base, ops.Pages()))
 	if n.cfg.DevTokens {
 		mux.HandleFunc("GET "+base+"/token/{user}/rte/", n.devToken)
