@@ -87,6 +87,9 @@ func house() map[string]room {
 			"golang.org/x/crypto":               "producers' password hashes, as NATS has them",
 			"gopkg.in/yaml.v3":                  "the file of producers",
 		}},
+		"internal/derive": {floor: 2, imports: map[string]string{
+			"internal/event": "what follows from events is events",
+		}},
 		"internal/ingest": {floor: 2, imports: map[string]string{
 			"internal/event": "it checks events against the catalogue",
 		}},
@@ -127,6 +130,10 @@ func house() map[string]room {
 		"internal/tail": {floor: 4, imports: map[string]string{
 			"internal/event": "what it reads",
 			"internal/bus":   "where it is read, and the places in it",
+		}},
+		"internal/owner": {floor: 3, imports: map[string]string{
+			"internal/derive": "the rules that it runs",
+			"internal/event":  "what goes in and comes out",
 		}},
 		"internal/session": {floor: 4, imports: map[string]string{
 			"internal/auth":   "whose the client is, and what it may hear",
