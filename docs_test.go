@@ -43,6 +43,8 @@ func TestOperationsNamesEverything(t *testing.T) {
 		{"metrics", "internal/node/figures.go", `(?:one|labelled)\("([a-z_]+)"`},
 		{"histograms", "internal/node/node.go", `Histogram\("([a-z_]+)"`},
 		{"close reasons", "signalr/hub/server.go", `CloseReason = "([a-z]+)"`},
+		{"limits", "internal/node/bounds.go", `\{"([a-z_]+)", [ln]\.|figure\("([a-z_]+)"`},
+		{"settings of limits", "internal/node/limits.go", `\{"([a-z-]+)", (?:float64\()?l\.`},
 		{"endpoints", "internal/ops/ops.go", `"(?:GET )?(/[a-z]+)"`},
 	}
 	page := read(t, "docs/operations.md")
@@ -54,9 +56,10 @@ func TestOperationsNamesEverything(t *testing.T) {
 				t.Fatalf("%s: nothing matches %s any more", tt.file, tt.pattern)
 			}
 			for _, m := range names {
-				word := regexp.MustCompile(`\b` + regexp.QuoteMeta(strings.TrimPrefix(m[1], "/")) + `\b`)
+				name := strings.TrimPrefix(strings.Join(m[1:], ""), "/") // one of the groups
+				word := regexp.MustCompile(`\b` + regexp.QuoteMeta(name) + `\b`)
 				if !word.MatchString(page) {
-					t.Errorf("docs/operations.md does not name %s (%s)", m[1], tt.file)
+					t.Errorf("docs/operations.md does not name %s (%s)", name, tt.file)
 				}
 			}
 		})

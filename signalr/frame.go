@@ -11,12 +11,24 @@ import (
 // the bytes are shared: nobody may change them. Safe for concurrent use.
 type Frame struct {
 	message Message
+	key     any // see NewStateFrame
 	bytes   [slots]atomic.Pointer[[]byte]
 	mu      sync.Mutex // one encoder at a time
 }
 
 // NewFrame makes a frame of a message; the message must not change any more.
 func NewFrame(m Message) *Frame { return &Frame{message: m} }
+
+// NewStateFrame makes a frame that takes the place of an older one with an
+// equal key, where that still waits for a client that is slow: of a state only
+// the newest value counts. key must be comparable.
+func NewStateFrame(m Message, key any) *Frame { return &Frame{message: m, key: key} }
+
+// Replaces tells whether the frame may take the other's place.
+func (f *Frame) Replaces(other *Frame) bool { return f.key != nil && f.key == other.key }
+
+// IsState tells whether the frame was made by [NewStateFrame].
+func (f *Frame) IsState() bool { return f.key != nil }
 
 // Message is what the frame was made of.
 func (f *Frame) Message() Message { return f.message }

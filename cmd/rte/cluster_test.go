@@ -304,3 +304,75 @@ func TestClusterSettings(t *testing.T) {
 		})
 	}
 }
+
+// TestClusterListens: behind the round-robin proxy a listener of each transport
+// hears what is published at any node, also after a node was killed.
+func TestClusterListens(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3)
+	c.startAll()
+	_, token, _ := verb(t, "", "token", "--jwt-secret", testSecret, "--user", userText, "--org", orgText, "--role", "service")
+	token = strings.TrimSpace(token)
+	listeners := map[string]*program{}
+	for _, transport := range []string{"websockets", "serversentevents", "longpolling"} {
+		listeners[transport] = start(t, nil, "listen", "--url", c.proxy.URL+"/rte", "--token", token, "--transport", transport, queueText+":QueueStatus")
+	}
+	subscribed := func(times int) {
+		t.Helper()
+		until(t, func() bool {
+			for _, l := range listeners {
+				if strings.Count(l.errs.String(), "subscribed to") < times {
+					return false
+				}
+			}
+			return true
+		})
+	}
+	heard := map[string]chan string{}
+	for name, l := range listeners {
+		lines := make(chan string, 1000)
+		heard[name] = lines
+		go func() {
+			defer close(lines)
+			for {
+				line, err := l.out.ReadString('\n')
+				if err != nil {
+					return
+				}
+				lines <- line
+			}
+		}()
+	}
+	client := c.publisher()
+	// hear publishes until every listener has heard: what is stored while one
+	// connects anew is another test's matter.
+	hear := func(what string) {
+		t.Helper()
+		missing := map[string]bool{}
+		for name := range heard {
+			missing[name] = true
+		}
+		until(t, func() bool {
+			if _, err := client.Publish(t.Context(), producer.Event{Organization: orgText, Entity: queueText, Name: "QueueStatus", Data: map[string]string{"queueName": what}}); err != nil {
+				t.Fatal(err)
+			}
+			for name, lines := range heard {
+				select {
+				case line := <-lines:
+					if strings.Contains(line, what) {
+						delete(missing, name)
+					}
+				default:
+				}
+			}
+			return len(missing) == 0
+		})
+	}
+	subscribed(1)
+	hear("all are there")
+	c.nodes[1].kill()
+	hear("one was killed")
+	c.start(1)
+	c.ready(1)
+	hear("it is back")
+}

@@ -33,6 +33,7 @@ type cli struct {
 	Token   tokenCmd   `cmd:"" help:"Make a token, or explain one."`
 	Publish publishCmd `cmd:"" help:"Publish events to a node."`
 	Listen  listenCmd  `cmd:"" help:"Connect as a client and print each pushed message as one line of JSON."`
+	Bench   benchCmd   `cmd:"" help:"Put load on a node, and check that it loses nothing."`
 	Catalog catalogCmd `cmd:"" help:"Print the catalogue of events, as a table or as schemas, documents and types."`
 	Version versionCmd `cmd:"" help:"Print version, commit and Go version."`
 }

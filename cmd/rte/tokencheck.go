@@ -23,7 +23,7 @@ type tokenCheckCmd struct {
 // Run prints what becomes of the token, check by check; a refused one is exit
 // code 1.
 func (c *tokenCheckCmd) Run(ctx context.Context, s streams) error {
-	v, err := c.Verifier(nil, nil)
+	v, err := c.Verifier(nil, nil, nil)
 	if err != nil {
 		return usage(err)
 	}

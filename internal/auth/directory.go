@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
@@ -49,13 +50,6 @@ type Entry struct {
 	Name string // "" if the platform gave none
 }
 
-// Rights are what the platform says that a user may see, in the place of what
-// its token says. A nil field leaves that to the token.
-type Rights struct {
-	Role                 *Role // User, GroupManager or Supervisor
-	Queues, Lists, Users *Set
-}
-
 // A Directory is what the platform has told about its organizations: who and
 // what belongs to them, by which names, and which rights differ from those in
 // tokens. It is in memory only; what is to survive is its owner's to keep.
@@ -70,7 +64,10 @@ type Directory struct {
 
 type orgDirectory struct {
 	names  [sortEnd]map[event.GUID]string
-	rights map[event.GUID]Rights // by user
+	rights map[event.GUID]*grant // by user
+	// queues are what the queues' events say, by user and queue; the inner
+	// maps never change.
+	queues map[event.GUID]map[event.GUID]Membership
 }
 
 // Set replaces all entries of one sort of an organization. An empty list is as
@@ -98,7 +95,7 @@ func (d *Directory) org(id event.GUID) *orgDirectory {
 		if d.orgs == nil {
 			d.orgs = map[event.GUID]*orgDirectory{}
 		}
-		o = &orgDirectory{rights: map[event.GUID]Rights{}}
+		o = &orgDirectory{rights: map[event.GUID]*grant{}, queues: map[event.GUID]map[event.GUID]Membership{}}
 		d.orgs[id] = o
 	}
 	return o
@@ -125,9 +122,9 @@ func (d *Directory) move(org event.GUID, before, after map[event.GUID]string) {
 	}
 }
 
-// SetRights gives a user rights in the place of its token's; nil gives the
-// token's back. They count for principals made from then on; who is connected
-// keeps what it has until somebody makes its principal anew.
+// SetRights gives a user rights in the place of its token's; nil is as if
+// nothing had ever been said. They count for principals made from then on; who
+// is connected keeps what it has until somebody makes its principal anew.
 func (d *Directory) SetRights(org, user event.GUID, r *Rights) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -135,7 +132,28 @@ func (d *Directory) SetRights(org, user event.GUID, r *Rights) {
 		delete(d.org(org).rights, user)
 		return
 	}
-	d.org(org).rights[user] = *r
+	d.org(org).rights[user] = newGrant(r)
+}
+
+// SetMember says what is known of a user and a queue by the queue's events; the
+// zero Membership is nothing. Like rights it counts for principals made from
+// then on. Rights to queues that the platform has set stand above it.
+func (d *Directory) SetMember(org, queue, user event.GUID, m Membership) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	o := d.org(org)
+	queues := maps.Clone(o.queues[user])
+	switch {
+	case m != Membership{} && queues == nil:
+		queues = map[event.GUID]Membership{queue: m}
+	case m != Membership{}:
+		queues[queue] = m
+	default:
+		delete(queues, queue)
+	}
+	if o.queues[user] = queues; len(queues) == 0 {
+		delete(o.queues, user)
+	}
 }
 
 // OrganizationOf is the organization that lists the user; false if none does,
@@ -185,29 +203,4 @@ func (d *Directory) names(org event.GUID, s Sort) map[event.GUID]string {
 		return o.names[s]
 	}
 	return nil
-}
-
-// apply gives a principal the rights that the platform has set for it.
-func (d *Directory) apply(p *Principal) {
-	if d == nil {
-		return
-	}
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	o := d.orgs[p.Org]
-	if o == nil {
-		return
-	}
-	r, ok := o.rights[p.User]
-	if !ok {
-		return
-	}
-	if r.Role != nil && !r.Role.operates() {
-		p.Role = *r.Role
-	}
-	for _, set := range [...]struct{ from, to *Set }{{r.Queues, &p.Queues}, {r.Lists, &p.Lists}, {r.Users, &p.Users}} {
-		if set.from != nil {
-			*set.to = *set.from
-		}
-	}
 }

@@ -117,7 +117,10 @@ func TestRightsFromDirectory(t *testing.T) {
 		s := auth.NewSet(list...)
 		return &s
 	}
-	role := func(r auth.Role) *auth.Role { return &r }
+	role := func(r auth.Role) auth.Said[auth.Role] { return auth.Said[auth.Role]{}.Say(clock(), r) }
+	ids := func(texts ...string) auth.Said[event.GUID] {
+		return auth.Said[event.GUID]{}.Say(clock(), set(texts...).IDs()...)
+	}
 	byToken := auth.Principal{
 		User: id(t, me), Org: id(t, myOrg), Role: auth.Supervisor, Expires: clock().Add(time.Hour),
 		Queues: *set(queue), Lists: *set(list), Users: *set(mate),
@@ -132,9 +135,9 @@ func TestRightsFromDirectory(t *testing.T) {
 		{"nothing in them", &auth.Rights{}, func(*auth.Principal) {}},
 		{"a smaller role", &auth.Rights{Role: role(auth.User)}, func(p *auth.Principal) { p.Role = auth.User }},
 		{"a role of operators", &auth.Rights{Role: role(auth.Admin)}, func(*auth.Principal) {}},
-		{"no queue any more", &auth.Rights{Queues: set()}, func(p *auth.Principal) { p.Queues = *set() }},
-		{"other queues", &auth.Rights{Queues: set(unknown, queue)}, func(p *auth.Principal) { p.Queues = *set(queue, unknown) }},
-		{"all", &auth.Rights{role(auth.GroupManager), set(), set(unknown), set()}, func(p *auth.Principal) {
+		{"no queue any more", &auth.Rights{Queues: ids()}, func(p *auth.Principal) { p.Queues = *set() }},
+		{"other queues", &auth.Rights{Queues: ids(unknown, queue)}, func(p *auth.Principal) { p.Queues = *set(queue, unknown) }},
+		{"all", &auth.Rights{role(auth.GroupManager), ids(), ids(unknown), ids()}, func(p *auth.Principal) {
 			p.Role, p.Queues, p.Lists, p.Users = auth.GroupManager, *set(), *set(unknown), *set()
 		}},
 		{"given back", nil, func(*auth.Principal) {}},

@@ -28,7 +28,7 @@ func TestNothingOfTheToken(t *testing.T) {
 			}
 		}
 	}
-	for r := auth.ReasonMissing; r <= auth.ReasonPrincipal; r++ {
+	for r := auth.ReasonMissing; r <= auth.ReasonRevoked; r++ {
 		if !reasons[r] && !elsewhere(r) {
 			t.Errorf("no token was refused for %q", r)
 		}

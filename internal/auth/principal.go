@@ -71,7 +71,9 @@ type Principal struct {
 
 	Queues, Lists, Users Set // ids that it may see, by the token or whoever knows better
 
-	rules *Rules // of the verifier; nil is the zero Rules
+	rules   *Rules      // of the verifier; nil is the zero Rules
+	begins  *beginnings // of rights that were given at a moment
+	granted *granted    // what the token or the resolver gives; nil: what stands above
 }
 
 // LogValue is user, organization and role. Subject and ID are left out: they

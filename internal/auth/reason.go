@@ -23,6 +23,7 @@ const (
 	ReasonSubject                        // no sub, or a user's that is not a Guid
 	ReasonOrganization                   // no organization, or not a Guid
 	ReasonPrincipal                      // the resolver knows nobody whose claims these are
+	ReasonRevoked                        // the platform has taken it back
 
 	reasonEnd
 )
@@ -44,6 +45,7 @@ var reasonTexts = [reasonEnd]string{
 	ReasonSubject:      "subject",
 	ReasonOrganization: "organization",
 	ReasonPrincipal:    "principal",
+	ReasonRevoked:      "revoked",
 }
 
 // String is the reason in words, the same in logs and metrics.

@@ -72,6 +72,9 @@ func (v *Verifier) Explain(ctx context.Context, token string) Report {
 	if out.Err == nil {
 		out.Err = r.settle(ctx)
 	}
+	if out.Err == nil && r.p.Revoked() {
+		out.Err = &Error{Reason: ReasonRevoked}
+	}
 	if out.Err == nil {
 		out.Principal = r.p
 	}

@@ -27,6 +27,41 @@ type resolved struct {
 	queues  Set
 	lists   Set
 	users   Set
+	begins  *beginnings // set by the resolver before anybody has it
+}
+
+// begin says since when this answer's rights are: since the answer before, where
+// that gave them, too, else from now on. Whoever forgets an answer makes its
+// rights younger, never older.
+func (r *resolved) begin(before *resolved, now time.Time) {
+	r.begins = &beginnings{role: now}
+	old := [sortEnd]*Set{{}, {}, {}}
+	if before != nil {
+		old = [sortEnd]*Set{Users: &before.users, Queues: &before.queues, Lists: &before.lists}
+		if before.role == r.role {
+			r.begins.role = before.begins.role
+		}
+	}
+	for s, set := range [sortEnd]*Set{Users: &r.users, Queues: &r.queues, Lists: &r.lists} {
+		b := &begun{all: now}
+		if before != nil {
+			b.all = before.begins.sets[s].all
+		}
+		for _, id := range set.ids {
+			at := now
+			if old[s].Has(id) {
+				at = before.begins.sets[s].at(id)
+			}
+			if at.Equal(b.all) {
+				continue
+			}
+			if b.of == nil {
+				b.of = map[event.GUID]time.Time{}
+			}
+			b.of[id] = at
+		}
+		r.begins.sets[s] = b
+	}
 }
 
 // parseResolved reads a resolver's answer.
@@ -87,7 +122,7 @@ func (r *resolved) fill(p *Principal) *Error {
 		p.User, p.Subject = r.user, ""
 	}
 	p.Org, p.Role, p.Demoted = r.org, r.role, r.demoted
-	p.Queues, p.Lists, p.Users = r.queues, r.lists, r.users
+	p.Queues, p.Lists, p.Users, p.begins = r.queues, r.lists, r.users, r.begins
 	switch {
 	case p.User.IsZero():
 		return &Error{ReasonSubject, "the resolver's answer has no userId, and the token's user is not a Guid"}
@@ -102,7 +137,11 @@ func (r *resolved) bytes() int {
 	if r == nil {
 		return 0
 	}
-	return 160 + 16*(r.queues.Len()+r.lists.Len()+r.users.Len())
+	n := 320 + 16*(r.queues.Len()+r.lists.Len()+r.users.Len())
+	for _, b := range r.begins.sets {
+		n += 64 * len(b.of)
+	}
+	return n
 }
 
 // questionOf leaves out of the claims what differs from one token of a user to
@@ -163,6 +202,15 @@ func (m *memory) get(q question, now time.Time, late bool) (found *resolved, ok 
 	}
 	m.byUse.MoveToFront(e)
 	return r.found, true, r.err
+}
+
+// last is the answer that was given last, however long ago; nil if it is
+// forgotten or was a refusal.
+func (m *memory) last(q question) *resolved {
+	if e := m.entries[q]; e != nil {
+		return e.Value.(*remembered).found
+	}
+	return nil
 }
 
 func (m *memory) put(q question, found *resolved, err error, until time.Time) {

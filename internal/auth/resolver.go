@@ -119,6 +119,9 @@ func (r *resolver) ask(q question, a *asking, claims []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.asking, q)
+	if found != nil {
+		found.begin(r.memory.last(q), time.Now())
+	}
 	a.found, a.err = found, err
 	defer close(a.done)
 	_, down := errors.AsType[*Unavailable](err)

@@ -12,6 +12,9 @@ type Rules struct {
 	// for those who may hear everything of a sort; what is not there is
 	// refused them like what is forbidden.
 	Directory *Directory
+	// Revocations are the tokens that the platform has taken back; nil is
+	// none.
+	Revocations *Revocations
 }
 
 // openEvent is the one that Rules.OpenAvailability is about. Every other right

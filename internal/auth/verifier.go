@@ -60,6 +60,10 @@ type Options struct {
 	// means nothing.
 	Directory *Directory
 
+	// Revocations are the tokens that the platform has taken back. nil means
+	// none.
+	Revocations *Revocations
+
 	// OpenAvailability lets users hear the UserAvailability of everybody in
 	// their organization.
 	OpenAvailability bool
@@ -93,6 +97,7 @@ type Verifier struct {
 	running sync.WaitGroup
 
 	accepted, demoted atomic.Uint64
+	longest           atomic.Int64 // latest end of the tokens found good, Unix nanoseconds
 	refused           [reasonEnd]atomic.Uint64
 	unavailable       [needEnd]atomic.Uint64
 }
@@ -110,7 +115,7 @@ func New(o Options) (*Verifier, error) {
 		leeway:   o.Leeway,
 		now:      o.Now,
 		base64:   base64.RawURLEncoding.Strict(),
-		rules:    Rules{OpenAvailability: o.OpenAvailability, Directory: o.Directory},
+		rules:    Rules{OpenAvailability: o.OpenAvailability, Directory: o.Directory, Revocations: o.Revocations},
 	}
 	if v.leeway == 0 {
 		v.leeway = DefaultLeeway
@@ -201,10 +206,24 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error)
 		return nil, err
 	}
 	v.accepted.Add(1)
+	for end := p.Expires.UnixNano(); ; {
+		if longest := v.longest.Load(); end <= longest || v.longest.CompareAndSwap(longest, end) {
+			break
+		}
+	}
 	if p.Demoted {
 		v.demoted.Add(1)
 	}
 	return p, nil
+}
+
+// Longest is the latest end of all tokens found good so far; zero before the
+// first.
+func (v *Verifier) Longest() time.Time {
+	if n := v.longest.Load(); n != 0 {
+		return time.Unix(0, n).UTC()
+	}
+	return time.Time{}
 }
 
 // ErrOther means that a token is good, but somebody else's.
@@ -213,20 +232,21 @@ var ErrOther = errors.New("the token is another user's")
 // Confirm checks that a token is the principal's own, where a connection has
 // been made with an earlier one: its polls and POSTs may go on with a token
 // that has expired meanwhile, as a WebSocket goes on, but never with somebody
-// else's. An error is as with Verify, or [ErrOther].
+// else's. An error is as with Verify, or [ErrOther]; that a token is revoked is
+// said only if it is the principal's own.
 func (v *Verifier) Confirm(ctx context.Context, token string, p *Principal) error {
 	q, err := v.verify(ctx, token, true)
-	switch {
-	case err != nil:
-		v.count(err)
-		return err
-	case q.User != p.User || q.Org != p.Org || q.Subject != p.Subject:
+	if q != nil && (q.User != p.User || q.Org != p.Org || q.Subject != p.Subject) {
 		return ErrOther
 	}
-	return nil
+	if err != nil {
+		v.count(err)
+	}
+	return err
 }
 
 // verify is Verify without counting; late lets a token pass that has expired.
+// With an error there is a principal only if its token is revoked.
 func (v *Verifier) verify(ctx context.Context, token string, late bool) (*Principal, error) {
 	r, _, err := v.open(ctx, token)
 	if err != nil {
@@ -238,6 +258,9 @@ func (v *Verifier) verify(ctx context.Context, token string, late bool) (*Princi
 	}
 	if err := r.settle(ctx); err != nil {
 		return nil, err
+	}
+	if r.p.Revoked() {
+		return r.p, &Error{Reason: ReasonRevoked}
 	}
 	return r.p, nil
 }

@@ -20,7 +20,7 @@ func TestRefused(t *testing.T) {
 		t.Fatalf("the good token that the others differ from: %v", err)
 	}
 	want := map[auth.Reason]uint64{}
-	for r := auth.ReasonMissing; r <= auth.ReasonPrincipal; r++ {
+	for r := auth.ReasonMissing; r <= auth.ReasonRevoked; r++ {
 		want[r] = 0
 	}
 	for _, tc := range refusals(t) {
@@ -54,9 +54,11 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// elsewhere is true for the reasons that need more than secrets: keyset_test.go
-// and resolver_test.go have them.
-func elsewhere(r auth.Reason) bool { return r == auth.ReasonKey || r == auth.ReasonPrincipal }
+// elsewhere is true for the reasons that need more than secrets: keyset_test.go,
+// resolver_test.go and revoked_test.go have them.
+func elsewhere(r auth.Reason) bool {
+	return r == auth.ReasonKey || r == auth.ReasonPrincipal || r == auth.ReasonRevoked
+}
 
 // same compares principals; a Set compares by its Equal method.
 func same(t *testing.T, got, want *auth.Principal) {

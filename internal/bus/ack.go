@@ -49,7 +49,7 @@ func readAck(m *nats.Msg) ack {
 	}
 	if e := answer.Error; e != nil {
 		err := fmt.Errorf("store: %s (%d)", e.Description, e.ErrCode)
-		if passing(e.Code) {
+		if passing(e.Code) || e.ErrCode == codeInProcess {
 			err = fmt.Errorf("%w: %w", event.ErrUnavailable, err)
 		}
 		return ack{err: err}
@@ -59,6 +59,10 @@ func readAck(m *nats.Msg) ack {
 	}
 	return ack{sequence: answer.Seq, duplicate: answer.Duplicate}
 }
+
+// codeInProcess: the leader has taken the same id and not yet agreed with the
+// others about it (409). The next attempt finds out how that ended.
+const codeInProcess = 10158
 
 // passing tells whether a refusal of JetStream, by its code of HTTP's kind,
 // may be none at the next try.

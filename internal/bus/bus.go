@@ -3,11 +3,8 @@ package bus
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,11 +40,23 @@ type Bus struct {
 	lanes   *lanes
 	feeds   *feeds // nil with an external store: then the streams republish
 
-	pendingMessages int // per watch; fixed but for tests
+	// getter and readGetter ask for many messages at once: for flows, and for Read.
+	getter, readGetter *getter
+
+	// Fixed but for tests, which change them before the first watch.
+	pendingMessages int                     // per watch
+	checkEvery      time.Duration           // at least, and at most twice that (see flowcheck.go)
+	lossy           func(*event.Event) bool // loses live messages
 
 	health health
 
 	delivered, unreadable, sinkErrors atomic.Uint64
+	holes, refilled, checks           atomic.Uint64
+
+	reading chan struct{} // a place for each call of Read
+	// life ends when Close begins: nobody waits for the store any more.
+	life    context.Context
+	endLife context.CancelFunc
 
 	mu      sync.Mutex
 	closed  bool
@@ -55,14 +64,13 @@ type Bus struct {
 	doorSub *nats.Subscription
 	deny    context.CancelCauseFunc // ends Open when the servers deny a right; nil afterwards
 	watches map[*watch]struct{}
+	flows   map[*Flow]struct{}
 	dropped int64         // by watches that have ended
 	back    chan struct{} // closed and made anew each time the connection is back
 
 	listeners sync.WaitGroup // subscriptions of listen, and watches of KVs
 
-	self   string          // this process, among those that share the store
-	life   context.Context // ends when Close begins
-	ending context.CancelFunc
+	self   string         // this process, among those that share the store
 	owners sync.WaitGroup // calls of Own
 	owned  owned
 }
@@ -78,12 +86,13 @@ func Open(ctx context.Context, catalog *event.Catalog, o Options) (*Bus, error) 
 	}
 	b := &Bus{
 		catalog: catalog, log: o.Logger, external: o.External, cluster: o.Cluster, shared: o.shared(), inMemory: o.inMemory(),
-		byName: map[string]*stream{}, watches: map[*watch]struct{}{},
-		pendingMessages: pendingMessages,
-		back:            make(chan struct{}),
-		self:            rand.Text(),
+		byName: map[string]*stream{}, watches: map[*watch]struct{}{}, flows: map[*Flow]struct{}{},
+		reading:         make(chan struct{}, mostReading),
+		pendingMessages: pendingMessages, checkEvery: checkEvery,
+		back: make(chan struct{}),
+		self: rand.Text(),
 	}
-	b.life, b.ending = context.WithCancel(context.Background())
+	b.life, b.endLife = context.WithCancel(context.Background())
 	if !o.External.used() {
 		if b.folder, err = openFolder(o.Dir); err != nil {
 			return nil, fmt.Errorf("open bus: %w", err)
@@ -140,6 +149,13 @@ func (b *Bus) start(ctx context.Context, o Options) (err error) {
 	if b.lanes, err = newLanes(b.conn, o, b.folder, b.feeds); err != nil {
 		return err
 	}
+	if b.getter, err = newGetter(b.conn, mostRepairing); err != nil {
+		return err
+	}
+	if b.readGetter, err = newGetter(b.conn, mostReading); err != nil {
+		return err
+	}
+	b.listeners.Go(b.lookOut)
 	if o.Cluster.used() {
 		if err := b.followLeaders(); err != nil {
 			return err
@@ -161,103 +177,4 @@ func (b *Bus) opened() {
 	defer b.mu.Unlock()
 	b.deny(nil)
 	b.deny = nil
-}
-
-// Close ends the bus: calls of Publish under way are answered, sinks get what
-// was stored before, the store is written out. When ctx ends first, it stops
-// waiting and closes; the error then wraps ctx's. A second Close does nothing.
-func (b *Bus) Close(ctx context.Context) error {
-	b.mu.Lock()
-	if b.closed {
-		b.mu.Unlock()
-		return nil
-	}
-	b.closed = true
-	b.mu.Unlock()
-	b.ending()
-	if err := errors.Join(b.waitOwners(ctx), b.lanes.close(ctx), b.drain(ctx), b.stopWatches(ctx), b.end()); err != nil {
-		return fmt.Errorf("close bus: %w", err)
-	}
-	return nil
-}
-
-// drain waits until the sinks have been given all that has arrived. Nothing
-// comes behind it: a live message is always before the answer to its publish.
-func (b *Bus) drain(ctx context.Context) error {
-	done := make(chan struct{})
-	if err := b.conn.Barrier(func() { close(done) }); err != nil {
-		return err
-	}
-	select {
-	case <-done:
-	case <-ctx.Done():
-		return fmt.Errorf("sinks are still busy: %w", context.Cause(ctx))
-	}
-	b.mu.Lock()
-	watches := slices.Collect(maps.Keys(b.watches))
-	b.mu.Unlock()
-	for _, w := range watches {
-		if w.feed == nil {
-			continue
-		}
-		if err := w.feed.drained(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// stopWatches ends every watch. After ctx has ended a sink has one second
-// left to heed its own context.
-func (b *Bus) stopWatches(ctx context.Context) error {
-	b.mu.Lock()
-	watches := slices.Collect(maps.Keys(b.watches))
-	b.mu.Unlock()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for _, w := range watches {
-			w.end()
-		}
-		for _, w := range watches {
-			w.stop()
-		}
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-	}
-	select {
-	case <-done:
-		return nil
-	case <-time.After(time.Second):
-		return errors.New("a sink did not return")
-	}
-}
-
-// end stops what was started, in the opposite order.
-func (b *Bus) end() (err error) {
-	if b.keeper != nil {
-		b.keeper.close()
-	}
-	if b.door != nil {
-		_ = b.door.FlushTimeout(answerWait) // what producers have not got by then, they ask for again
-		b.door.Close()
-	}
-	if b.conn != nil {
-		b.conn.Close()
-		err = b.waitListeners()
-	}
-	if b.gate != nil {
-		b.gate.close()
-	}
-	if b.server != nil {
-		b.server.Shutdown()
-		b.server.WaitForShutdown()
-	}
-	if b.folder != nil {
-		err = errors.Join(err, b.folder.close())
-	}
-	return err
 }

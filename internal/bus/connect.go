@@ -54,7 +54,8 @@ func (b *Bus) reconnected(*nats.Conn) {
 	b.log.Warn("connection to the store is back, live messages may be missing", "reason", "reconnected")
 	b.lanes.reconnected()
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	close(b.back)
 	b.back = make(chan struct{})
+	b.mu.Unlock()
+	b.suspectAll()
 }

@@ -15,8 +15,10 @@
 //	rte.live.<partition>.<organizationId>.<eventname>.<entityId>
 //
 // with its sequence number and that of its predecessor on the same subject
-// (Nats-Sequence, Nats-Last-Sequence). [Bus.Last] asks for the newest message
-// of a subject.
+// (Nats-Sequence, Nats-Last-Sequence). Either way may lose something;
+// [Bus.Follow] finds out what, and reads it from the store. [Bus.Last] asks for
+// the newest message of a subject, [Bus.Read] for what lies between two places,
+// [Bus.Scan] for all of an organization behind one.
 //
 // There are two streams per partition. State keeps the newest message of each
 // subject and forgets nothing; Events keeps every message of the other events,

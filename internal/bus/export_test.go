@@ -78,6 +78,13 @@ func (b *Bus) Mend() error {
 	return err
 }
 
+// SetCheckEvery changes the pause between checks of flows.
+func (b *Bus) SetCheckEvery(d time.Duration) { b.checkEvery = d }
+
+// Lossy makes live messages of external servers go nowhere where lose says so.
+// It is called before the first watch.
+func (b *Bus) Lossy(lose func(*event.Event) bool) { b.lossy = lose }
+
 // BusyLanes is the number of pairs with an event under way.
 func (b *Bus) BusyLanes() int {
 	b.lanes.mu.Lock()
@@ -108,4 +115,18 @@ func LeaseFigures() (life, margin time.Duration) { return leaseLife, leaseMargin
 func OwnBy(ctx context.Context, self string, r Register, take func(ctx context.Context, epoch uint64)) {
 	t := &tenancy{name: "test", self: self, register: r, log: slog.New(slog.DiscardHandler), told: func(uint64, bool) {}, behind: func() {}}
 	t.own(ctx, func(ctx, _ context.Context, epoch uint64) { take(ctx, epoch) })
+}
+
+// LoseNext makes this node deaf to messages of other nodes' tunnels, until
+// HearAgain.
+func (b *Bus) LoseNext(p *Peers) error {
+	p.unlisten[len(p.unlisten)-1]()
+	p.unlisten = p.unlisten[:len(p.unlisten)-1]
+	return b.conn.Flush()
+}
+
+func (b *Bus) HearAgain(p *Peers) error {
+	stop, err := b.listen(b.conn, peerNode+p.self+".*", "", p.take)
+	p.unlisten = append(p.unlisten, stop)
+	return err
 }

@@ -72,16 +72,17 @@ func replicasOf(t *testing.T, f *fixture) (n [3]int) {
 	return n
 }
 
+// streamNames are those of a bus and of a KV of the tests.
 func streamNames() [3]string { return [3]string{"RTE_STATE_0", "RTE_EVENT_0", "KV_RTE_TEST"} }
 
 // caughtUp waits until every server has what it is to keep.
-func caughtUp(t *testing.T, f *fixture, replicas int) {
+func caughtUp(t *testing.T, f *fixture, replicas int, names ...string) {
 	t.Helper()
 	js, err := jetstream.New(f.Conn())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range streamNames() {
+	for _, name := range names {
 		eventually(t, name+" is on all servers", func() bool {
 			s, err := js.Stream(t.Context(), name)
 			if err != nil || s.CachedInfo().Cluster == nil {
@@ -132,7 +133,8 @@ func TestExternalReplicas(t *testing.T) {
 		if got := replicasOf(t, second); got != [3]int{3, 3, 3} {
 			t.Errorf("replicas %v, want 3", got)
 		}
-		caughtUp(t, second, 3)
+		names := streamNames()
+		caughtUp(t, second, 3, names[:]...)
 		// A server that is down is no reason for fewer, nor for silence.
 		stopServer(servers[2])
 		third := open(t, bus.Options{External: bus.External{URLs: urls(servers[:2])}})

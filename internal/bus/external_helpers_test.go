@@ -69,19 +69,31 @@ type natsProcess struct {
 	t    *testing.T
 	dir  string
 	addr string // host:port, once it has run
+	join string // "name|its route's port|all routes", "" for a server of its own
 	cmd  *exec.Cmd
 }
 
-// childServer names folder and address in the environment of such a process.
+// childServer names folder, port and cluster in the environment of such a
+// process.
 const childServer = "BUS_TEST_CHILD_SERVER"
 
 // natsMain is the process.
 func natsMain(what string) {
-	dir, port, _ := strings.Cut(what, "|")
+	dir, rest, _ := strings.Cut(what, "|")
+	port, join, _ := strings.Cut(rest, "|")
 	o := &server.Options{Host: "127.0.0.1", NoSigs: true, NoLog: true, JetStream: true, StoreDir: dir, JetStreamMaxStore: 1 << 40, DisableJetStreamBanner: true}
 	if _, err := fmt.Sscan(port, &o.Port); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
+	}
+	if join != "" {
+		words := strings.Split(join, "|")
+		o.ServerName, o.Cluster = words[0], server.ClusterOpts{Name: "test", Host: "127.0.0.1"}
+		o.Routes = server.RoutesFromStr(words[2])
+		if _, err := fmt.Sscan(words[1], &o.Cluster.Port); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	}
 	s, err := server.NewServer(o)
 	if err != nil {
@@ -104,6 +116,23 @@ func newNatsProcess(t *testing.T) *natsProcess {
 	return p
 }
 
+// natsProcesses runs a cluster of n of them.
+func natsProcesses(t *testing.T, n int) (all []*natsProcess, o bus.Options) {
+	t.Helper()
+	var routes []string
+	addresses := freeAddresses(t, n)
+	for _, u := range addresses {
+		routes = append(routes, u.String())
+	}
+	for i, u := range addresses {
+		p := &natsProcess{t: t, dir: t.TempDir(), join: fmt.Sprintf("s%d|%s|%s", i, u.Port(), strings.Join(routes, ","))}
+		p.start()
+		all = append(all, p)
+		o.External.URLs = append(o.External.URLs, p.addr)
+	}
+	return all, o
+}
+
 // start starts it, after the first time on the same port.
 func (p *natsProcess) start() {
 	p.t.Helper()
@@ -112,7 +141,7 @@ func (p *natsProcess) start() {
 		_, port, _ = strings.Cut(p.addr, ":")
 	}
 	p.cmd = exec.CommandContext(p.t.Context(), os.Args[0])
-	p.cmd.Env = append(os.Environ(), childServer+"="+p.dir+"|"+port)
+	p.cmd.Env = append(os.Environ(), childServer+"="+p.dir+"|"+port+"|"+p.join)
 	var stderr bytes.Buffer
 	p.cmd.Stderr = &stderr
 	out, err := p.cmd.StdoutPipe()

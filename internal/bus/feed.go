@@ -23,17 +23,28 @@ func newFeeds() *feeds { return &feeds{byOrg: map[event.GUID][]*feed{}} }
 
 // hand gives a stored event to whoever watches its organization. It never
 // blocks.
-func (f *feeds) hand(stored event.Event, cursor string, sequence uint64) {
+func (f *feeds) hand(e event.Event, cursor string, sequence uint64) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	list := f.byOrg[stored.Org]
+	list := f.byOrg[e.Org]
 	if len(list) == 0 {
 		return
 	}
-	e := stored
 	e.Cursor, e.Sequence, e.Stored = cursor, sequence, time.Now().UTC()
 	for _, one := range list {
-		one.push(&e)
+		one.push(stored{event: &e, sequence: sequence})
+	}
+}
+
+// doubt tells every feed that something was stored that it may not have been
+// given. It never blocks.
+func (f *feeds) doubt() {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	for _, list := range f.byOrg {
+		for _, one := range list {
+			one.doubt()
+		}
 	}
 }
 
@@ -61,28 +72,30 @@ func (f *feeds) remove(org event.GUID, one *feed) {
 // A feed is the queue before one watch, and the goroutine that empties it.
 type feed struct {
 	most    int // events that may wait
-	deliver func(*event.Event)
-	slow    func(dropped int64) // told of drops, without a lock
+	deliver func(stored)
+	slow    func(dropped int64) // told of drops, without a lock of the feed
+	doubted func()              // told of doubts, likewise
 
 	mu      sync.Mutex
 	changed *sync.Cond // on mu: any of what follows
-	queue   []*event.Event
+	queue   []stored
 	bytes   int
 	busy    bool // the goroutine delivers
+	gap     bool // something before what comes next may be missing
 	dropped int64
 
 	closed atomic.Bool // changed with mu held
 }
 
 // newFeed makes a feed; its owner runs it.
-func newFeed(most int, deliver func(*event.Event), slow func(int64)) *feed {
-	f := &feed{most: most, deliver: deliver, slow: slow}
+func newFeed(most int, deliver func(stored), slow func(int64), doubted func()) *feed {
+	f := &feed{most: most, deliver: deliver, slow: slow, doubted: doubted}
 	f.changed = sync.NewCond(&f.mu)
 	return f
 }
 
 // push queues an event, or drops it when too much waits.
-func (f *feed) push(e *event.Event) {
+func (f *feed) push(r stored) {
 	f.mu.Lock()
 	if f.closed.Load() {
 		f.mu.Unlock()
@@ -90,13 +103,15 @@ func (f *feed) push(e *event.Event) {
 	}
 	if len(f.queue) >= f.most || f.bytes > pendingBytes {
 		f.dropped++
+		f.gap = true
 		n := f.dropped
 		f.mu.Unlock()
 		f.slow(n)
 		return
 	}
-	f.queue = append(f.queue, e)
-	f.bytes += len(e.Data)
+	r.gap, f.gap = f.gap, false
+	f.queue = append(f.queue, r)
+	f.bytes += len(r.event.Data)
 	first := len(f.queue) == 1
 	f.mu.Unlock()
 	if first {
@@ -104,9 +119,38 @@ func (f *feed) push(e *event.Event) {
 	}
 }
 
+// doubt marks a gap.
+func (f *feed) doubt() {
+	f.mu.Lock()
+	f.gap = true
+	f.mu.Unlock()
+	f.doubted()
+}
+
+// idle tells whether all that was stored has come here and was delivered.
+func (f *feed) idle() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.queue) == 0 && !f.busy && !f.gap
+}
+
+// gapped tells whether something may be missing before what comes next.
+func (f *feed) gapped() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.gap
+}
+
+// clearGap is for who reads what lay in it from the store, from now on.
+func (f *feed) clearGap() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gap = false
+}
+
 // run delivers until the feed is closed.
 func (f *feed) run() {
-	var batch []*event.Event
+	var batch []stored
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for {
@@ -119,11 +163,11 @@ func (f *feed) run() {
 		batch, f.queue = f.queue, batch[:0]
 		f.bytes, f.busy = 0, true
 		f.mu.Unlock()
-		for i, e := range batch {
+		for i, r := range batch {
 			if !f.closed.Load() {
-				f.deliver(e)
+				f.deliver(r)
 			}
-			batch[i] = nil
+			batch[i] = stored{}
 		}
 		f.mu.Lock()
 		f.busy = false

@@ -12,12 +12,40 @@ import (
 // handOn gives an item that was stored to whoever watches, unless it was given
 // before. An answer that was lost shows as a duplicate at the next attempt.
 func (l *lanes) handOn(it *item, a ack, cursor string) {
+	if l.feeds != nil && a.sequence > it.stream.newest+1 {
+		l.feeds.doubt() // between them something is stored whose answer was lost
+	}
 	it.stream.newest = max(it.stream.newest, a.sequence)
 	if l.feeds == nil || it.handed || a.duplicate && a.sequence <= it.floor {
 		return
 	}
 	it.handed = true
 	l.feeds.hand(it.event, cursor, a.sequence)
+}
+
+// heard is told of what a store inside had some time ago. All of that was
+// answered by now, unless answers were lost. Called without mu, as the next two.
+func (l *lanes) heard(s *stream, had uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if had > s.newest {
+		s.newest = had
+		l.feeds.doubt()
+	}
+}
+
+// newest is up to where a store inside was heard.
+func (l *lanes) newest(s *stream) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return s.newest
+}
+
+// rewind is for a stream that has lost its newest messages.
+func (l *lanes) rewind(s *stream, last uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.newest = last
 }
 
 // leave gives up an attempt. Its answer may still come, and then its event is

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -137,7 +138,12 @@ func (k *keeper) mend() error {
 	if err := k.bus.server.EnableJetStream(&config); err != nil {
 		return err
 	}
-	return k.bus.askStreams()
+	if err := k.bus.askStreams(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), readyWait)
+	defer cancel()
+	return k.bus.mended(ctx)
 }
 
 // errGone is for good: only a start makes the folder anew.

@@ -28,10 +28,15 @@ type Entry[V any] struct {
 	Key     string
 	Value   V // zero if deleted
 	Deleted bool
+	// Revision grows with every change of any key; see [KV.Change].
+	Revision uint64
 }
 
 // kvWait bounds one operation whose context has no earlier end.
 const kvWait = 5 * time.Second
+
+// watchWait bounds the reading of all that is there, which may be much.
+const watchWait = 30 * time.Second
 
 // OpenKV opens a KV, and makes it if it is not there yet. name is a word of
 // letters, digits and hyphens that no other KV has; any other panics. Its
@@ -98,6 +103,81 @@ func (k *KV[V]) Put(ctx context.Context, key string, v V) error {
 	return k.storeFailed("put", err)
 }
 
+// changeTries is how often Change begins again because another was quicker.
+const changeTries = 20
+
+// Change makes a value of the one that there is (ok false: none), or leaves it
+// with keep. Nobody else changes it in between: then change is called again
+// with what is there by then. It returns when the value is stored, with its
+// revision; a [KV.Watch] has taken the value when it has taken that revision or
+// a later one. Errors of change are returned as they are; those that wrap
+// [event.ErrUnavailable] may pass.
+func (k *KV[V]) Change(ctx context.Context, key string, change func(v V, ok bool) (next V, keep bool, err error)) (revision uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, kvWait)
+	defer cancel()
+	for try := 0; ; try++ {
+		var v V
+		var last uint64
+		e, err := k.bucket.Get(ctx, key)
+		switch {
+		case err == nil:
+			last = e.Revision()
+			if err := json.Unmarshal(e.Value(), &v); err != nil {
+				return 0, k.failed("change", err)
+			}
+		case !errors.Is(err, jetstream.ErrKeyNotFound):
+			return 0, k.storeFailed("change", err)
+		}
+		next, keep, err := change(v, last != 0)
+		if err != nil || keep {
+			return last, err
+		}
+		body, err := json.Marshal(next)
+		if err != nil {
+			return 0, k.failed("change", err)
+		}
+		if last == 0 {
+			revision, err = k.bucket.Create(ctx, key, body)
+		} else {
+			revision, err = k.bucket.Update(ctx, key, body, last)
+		}
+		if err == nil || !quicker(err) || try == changeTries {
+			return revision, k.storeFailed("change", err)
+		}
+	}
+}
+
+// quicker tells whether somebody else has changed the key meanwhile.
+func quicker(err error) bool {
+	e, ok := errors.AsType[jetstream.JetStreamError](err)
+	return errors.Is(err, jetstream.ErrKeyExists) || ok && e.APIError() != nil && e.APIError().ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
+}
+
+// First keeps a value unless there is one, and gives what there is then: the
+// same to all who ask at once.
+func (k *KV[V]) First(ctx context.Context, key string, v V) (there V, err error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return v, k.failed("put", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, kvWait)
+	defer cancel()
+	for {
+		_, err := k.bucket.Create(ctx, key, body)
+		if err == nil {
+			return v, nil
+		}
+		if !errors.Is(err, jetstream.ErrKeyExists) {
+			return v, k.storeFailed("put", err)
+		}
+		there, ok, err := k.Get(ctx, key)
+		if ok || err != nil {
+			return there, err
+		}
+		pause(ctx, openPause) // a replica answers that does not have it yet
+	}
+}
+
 // Get reads a value; ok is false if there is none.
 func (k *KV[V]) Get(ctx context.Context, key string) (v V, ok bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, kvWait)
@@ -120,6 +200,17 @@ func (k *KV[V]) Delete(ctx context.Context, key string) error {
 	ctx, cancel := context.WithTimeout(ctx, kvWait)
 	defer cancel()
 	return k.storeFailed("delete", k.bucket.Delete(ctx, key))
+}
+
+// DeleteAt forgets a value if it has that revision still, else nothing happens.
+func (k *KV[V]) DeleteAt(ctx context.Context, key string, revision uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, kvWait)
+	defer cancel()
+	err := k.bucket.Delete(ctx, key, jetstream.LastRevision(revision))
+	if quicker(err) {
+		return nil
+	}
+	return k.storeFailed("delete", err)
 }
 
 // failed adds to an error what was done.

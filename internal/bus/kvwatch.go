@@ -36,7 +36,7 @@ func (k *KV[V]) Watch(ctx context.Context, take func(Entry[V])) (stop func(), er
 		once.Do(cancel)
 		<-w.done
 	}
-	ctx, cancelWait := context.WithTimeout(ctx, kvWait)
+	ctx, cancelWait := context.WithTimeout(ctx, watchWait)
 	defer cancelWait()
 	select {
 	case <-w.first:
@@ -136,7 +136,7 @@ func (w *kvWatch[V]) takeAll() (again bool) {
 }
 
 func (w *kvWatch[V]) entry(e jetstream.KeyValueEntry) {
-	entry := Entry[V]{Key: e.Key(), Deleted: e.Operation() != jetstream.KeyValuePut}
+	entry := Entry[V]{Key: e.Key(), Deleted: e.Operation() != jetstream.KeyValuePut, Revision: e.Revision()}
 	if !entry.Deleted {
 		if err := json.Unmarshal(e.Value(), &entry.Value); err != nil {
 			w.kv.bus.log.Warn("value left out", "topic", w.kv.name, "reason", "unreadable", "err", fmt.Errorf("key %s: %w", e.Key(), err))

@@ -20,5 +20,9 @@ func TestMain(m *testing.M) {
 		natsMain(what)
 		return
 	}
+	if what := os.Getenv(childOwner); what != "" {
+		ownerMain(what)
+		return
+	}
 	goleak.VerifyTestMain(m)
 }

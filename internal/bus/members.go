@@ -18,6 +18,7 @@ func (b *Bus) followLeaders() error {
 		if s := b.byName[m.Subject[len(elected):]]; s != nil {
 			b.log.Info("a stream has a new leader", "stream", s.name)
 			b.lanes.led(s)
+			b.suspectAll()
 		}
 	})
 	return err

@@ -36,6 +36,13 @@ const (
 	headerStamp    = "Nats-Time-Stamp"
 )
 
+// Further ones in the answers to direct gets.
+const (
+	headerSubject = "Nats-Subject"
+	headerPending = "Nats-Num-Pending"   // how many are behind this one
+	headerUpTo    = "Nats-UpTo-Sequence" // where the answering replica was
+)
+
 // headerExpectedStream makes JetStream refuse a message for another stream.
 const headerExpectedStream = "Nats-Expected-Stream"
 
@@ -89,8 +96,11 @@ type stored struct {
 	sequence uint64
 	// last is the sequence of the message before this one on the same
 	// subject, 0 if there is none any more: what finds a hole in the live
-	// lane. Only live messages have it.
+	// lane. Only live messages of external servers have it.
 	last uint64
+	// gap tells that events before this one may have been left out of its
+	// feed. Only feeds have it.
+	gap bool
 }
 
 var errMessage = errors.New("malformed message in the store")

@@ -72,6 +72,7 @@ func TestReadAck(t *testing.T) {
 		{name: "domain", body: `{"stream":"S","domain":"d","seq":4}`, seq: 4},
 		{name: "too many", body: `{"error":{"code":429,"err_code":10167,"description":"too many requests"},"stream":"S","seq":0}`, wantErr: "too many requests (10167)", retry: true},
 		{name: "resources", body: `{"error":{"code":503,"err_code":10023,"description":"insufficient resources"},"stream":"S","seq":0}`, wantErr: "insufficient resources (10023)", retry: true},
+		{name: "first attempt still under way", body: `{"error":{"code":409,"err_code":10158,"description":"duplicate message id is in process"},"stream":"S","seq":0}`, wantErr: "duplicate message id is in process (10158)", retry: true},
 		{name: "too large", body: `{"error":{"code":400,"err_code":10054,"description":"message size exceeds maximum allowed"},"stream":"S","seq":0}`, wantErr: "message size exceeds maximum allowed (10054)"},
 		{name: "nobody there", status: "503", wantErr: "no responders", retry: true},
 		{name: "no position", body: `{"stream":"S"}`, wantErr: "without a position", retry: true},

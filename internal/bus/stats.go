@@ -14,13 +14,19 @@ type Stats struct {
 	Retries     uint64 // messages sent again
 	InFlight    int    // messages sent and not yet answered
 
-	Watches    int    // organizations watched now; one watched twice counts twice
+	Watches    int    // organizations watched or followed now; one watched twice counts twice
 	Delivered  uint64 // events given to sinks
 	Dropped    int64  // live messages dropped because a sink was slow (slow_consumer)
 	Unreadable uint64 // live messages that were no event of the catalogue
 	SinkErrors uint64 // events a sink refused
 	Reconnects uint64 // times the connection to the server was made again
 	Connected  bool   // there is a connection to the server now
+
+	Flows    int    // organizations followed now; one followed twice counts twice
+	Holes    uint64 // times a pair was found to miss events that the live lane had lost
+	Refilled uint64 // events read from the store for that
+	Checks   uint64 // checks of flows for what was lost without a trace
+	Reads    uint64 // direct gets of many messages: for flows and for Read
 
 	DoorDropped int64 // producers' messages dropped before they could be taken
 
@@ -72,7 +78,11 @@ func (b *Bus) Stats() Stats {
 	s.Reconnects, s.Connected = b.conn.Stats().Reconnects, b.conn.IsConnected()
 	s.DoorDropped = b.doorDropped()
 
+	s.Holes, s.Refilled, s.Checks = b.holes.Load(), b.refilled.Load(), b.checks.Load()
+	s.Reads = b.getter.asked.Load() + b.readGetter.asked.Load()
+
 	b.mu.Lock()
+	s.Flows = len(b.flows)
 	s.Watches, s.Dropped = len(b.watches), b.dropped
 	for w := range b.watches {
 		s.Dropped += w.drops()

@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -32,9 +33,11 @@ type stream struct {
 	name      string
 	lane      Lane
 	partition uint16
-	subjects  string // "rte.event.0."
-	identity  uint32 // for cursors
+	subjects  string        // "rte.event.0."
+	identity  atomic.Uint32 // for cursors
+	replicas  atomic.Int32
 	handle    jetstream.Stream
+	looks     looks
 
 	// Guarded by lanes.mu.
 	newest   uint64    // the highest sequence it has answered with
@@ -57,9 +60,15 @@ func pairSubject(prefix string, org event.GUID, key string, entity event.GUID) s
 	return string(entity.AppendText(b))
 }
 
+// orgFilter matches the subjects of an organization.
+func (s *stream) orgFilter(org event.GUID) string { return s.subjects + org.String() + ".>" }
+
+// alone tells whether the leader is the only one that answers.
+func (s *stream) alone() bool { return s.replicas.Load() <= 1 }
+
 // cursor is the text for a sequence number of this stream.
 func (s *stream) cursor(sequence uint64) string {
-	return Cursor{Store: s.identity, Lane: s.lane, Partition: s.partition, Sequence: sequence}.String()
+	return Cursor{Store: s.identity.Load(), Lane: s.lane, Partition: s.partition, Sequence: sequence}.String()
 }
 
 // livePrefix begins the subjects on which an organization's stored messages
@@ -111,15 +120,18 @@ func (b *Bus) openStream(ctx context.Context, lane Lane, partition int, o Option
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", c.Name, err)
 	}
-	return &stream{
+	is := h.CachedInfo()
+	s := &stream{
 		name:      c.Name,
 		lane:      lane,
 		partition: uint16(partition),
 		subjects:  strings.TrimSuffix(c.Subjects[0], ">"),
-		identity:  identity(c.Name, h.CachedInfo().Created),
 		handle:    h,
-		newest:    h.CachedInfo().State.LastSeq,
-	}, nil
+		newest:    is.State.LastSeq,
+	}
+	s.identity.Store(identity(c.Name, is.Created))
+	s.replicas.Store(int32(is.Config.Replicas))
+	return s, nil
 }
 
 // identity tells one stream from any other that ever had its name: JetStream

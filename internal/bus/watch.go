@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,28 +40,23 @@ const subscribeWait = 5 * time.Second
 func (b *Bus) Watch(org event.GUID, sink event.Sink) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &watch{bus: b, org: org, sink: sink, prefix: livePrefix(org), ctx: ctx, cancel: cancel, done: make(chan struct{})}
-	if err := b.addWatch(w); err != nil {
-		cancel()
-		return nil, fmt.Errorf("watch organization %s: %w", org, err)
-	}
-	if w.feed != nil {
-		return w.stop, nil
-	}
-	// Until the server knows of the subscription, it drops what it stores.
-	if err := b.conn.FlushTimeout(subscribeWait); err != nil {
+	w.take = func(r stored) { w.hand(r.event) }
+	if err := w.start(); err != nil {
 		w.stop()
-		return nil, fmt.Errorf("watch organization %s: %w: %w", org, event.ErrUnavailable, err)
+		return nil, fmt.Errorf("watch organization %s: %w", org, err)
 	}
 	return w.stop, nil
 }
 
 // A watch is one subscription to an organization's live lane, or a feed of what
-// this process stores. Its sink is called by one goroutine: the NATS client's
+// this process stores. What comes is taken by one goroutine: the NATS client's
 // for the subscription, or the feed's.
 type watch struct {
 	bus    *Bus
 	org    event.GUID
 	sink   event.Sink
+	take   func(stored)
+	doubt  func()          // told that live messages may be missing; nil if nobody cares
 	prefix string          // of the live subjects, before eventname
 	ctx    context.Context // the watch's lifetime, for the sink
 	cancel context.CancelFunc
@@ -71,10 +65,29 @@ type watch struct {
 	done   chan struct{}      // closed after the last call of the sink
 	once   sync.Once
 
-	failing bool // the last call of the sink failed; owned by its goroutine
+	failing bool // the last call of the sink failed; owned by who calls it
 
 	dropLogged atomic.Int64 // drops at the last log line
 	dropped    atomic.Int64 // drops until its end; before, the subscription knows
+}
+
+// start begins to listen. From its return on everything is heard, as far as the
+// live lane goes. After an error the watch is still to be stopped.
+func (w *watch) start() error {
+	b := w.bus
+	if err := b.addWatch(w); err != nil {
+		w.once.Do(w.cancel)
+		close(w.done)
+		return err
+	}
+	if w.feed != nil {
+		return nil
+	}
+	// Until the server knows of the subscription, it drops what it stores.
+	if err := b.conn.FlushTimeout(subscribeWait); err != nil {
+		return fmt.Errorf("%w: %w", event.ErrUnavailable, err)
+	}
+	return nil
 }
 
 func (b *Bus) addWatch(w *watch) error {
@@ -85,7 +98,7 @@ func (b *Bus) addWatch(w *watch) error {
 	}
 	b.watches[w] = struct{}{}
 	if b.feeds != nil {
-		w.feed = newFeed(b.pendingMessages, w.hand, w.logDrops)
+		w.feed = newFeed(b.pendingMessages, w.take, w.logDrops, w.doubted)
 		b.feeds.add(w.org, w.feed)
 		go func() {
 			defer close(w.done)
@@ -124,6 +137,20 @@ func (w *watch) end() {
 	})
 }
 
+// waiting tells whether something has come by the subscription that was not
+// taken yet.
+func (w *watch) waiting() bool {
+	n, _, err := w.sub.Pending()
+	return err == nil && n > 0
+}
+
+// doubted passes a doubt on.
+func (w *watch) doubted() {
+	if w.doubt != nil {
+		w.doubt()
+	}
+}
+
 // drops is how many messages were dropped so far.
 func (w *watch) drops() int64 {
 	if w.feed != nil {
@@ -153,7 +180,10 @@ func (w *watch) deliver(m *nats.Msg) {
 		b.log.Warn("live message left out", "org", w.org, "reason", "unreadable", "err", err)
 		return
 	}
-	w.hand(r.event)
+	if b.lossy != nil && b.lossy(r.event) {
+		return
+	}
+	w.take(r)
 }
 
 // hand gives one event to the sink.
@@ -175,20 +205,18 @@ func (w *watch) read(m *nats.Msg) (stored, error) {
 	if len(m.Subject) < len(w.prefix) {
 		return stored{}, fmt.Errorf("%w: subject", errMessage)
 	}
-	key, id, _ := strings.Cut(m.Subject[len(w.prefix):], ".")
-	typ, ok := w.bus.catalog.Lookup(key)
-	if !ok {
-		return stored{}, fmt.Errorf("%w: event name", errMessage)
-	}
-	entity, err := event.ParseGUID(id)
+	t, err := w.bus.topicOf(w.org, m.Subject[len(w.prefix):])
 	if err != nil {
-		return stored{}, fmt.Errorf("%w: entity", errMessage)
+		return stored{}, err
 	}
 	s := w.bus.byName[header(m, headerStream)]
 	if s == nil {
 		return stored{}, fmt.Errorf("%w: stream", errMessage)
 	}
-	return readMessage(s, event.Topic{Org: w.org, Pair: event.Pair{Kind: typ.Kind, Entity: entity}}, m)
+	if w.bus.streamOf(t) != s {
+		return stored{}, fmt.Errorf("%w: an event of the other stream", errMessage)
+	}
+	return readMessage(s, t, m)
 }
 
 // natsError is told by the client what goes wrong outside any call.
@@ -219,6 +247,7 @@ func (b *Bus) watchOf(sub *nats.Subscription) *watch {
 
 // logDrops is told again and again; a line per doubling is enough.
 func (w *watch) logDrops(n int64) {
+	w.doubted()
 	if n >= 2*w.dropLogged.Load() {
 		w.dropLogged.Store(n)
 		w.bus.log.Warn("live messages dropped", "org", w.org, "reason", "slow_consumer", "dropped", n)

@@ -15,44 +15,9 @@ import (
 
 	"rte/internal/event"
 	"rte/internal/fanout"
+	"rte/internal/journal/journaltest"
 	"rte/signalr"
 )
-
-// lanes stands in for the bus: it keeps the sink of each organization that is
-// watched.
-type lanes struct {
-	mu    sync.Mutex
-	sinks map[event.GUID]event.Sink
-	calls int
-	err   error
-}
-
-func (l *lanes) watch(org event.GUID, sink event.Sink) (func(), error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.calls++
-	if l.err != nil {
-		return nil, l.err
-	}
-	if l.sinks[org] != nil {
-		return nil, fmt.Errorf("organization %s is watched twice", org)
-	}
-	l.sinks[org] = sink
-	return func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		delete(l.sinks, org)
-	}, nil
-}
-
-func (l *lanes) send(e *event.Event) {
-	l.mu.Lock()
-	sink := l.sinks[e.Org]
-	l.mu.Unlock()
-	if sink != nil {
-		sink(context.Background(), e) //nolint:errcheck // it returns none
-	}
-}
 
 // client remembers what it was sent.
 type client struct {
@@ -70,6 +35,12 @@ func (c *client) Send(f *signalr.Frame) {
 	c.got = append(c.got, string(b))
 }
 
+// Offer is Send: there is always room.
+func (c *client) Offer(ctx context.Context, f *signalr.Frame) error {
+	c.Send(f)
+	return ctx.Err()
+}
+
 func (c *client) take() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,11 +49,31 @@ func (c *client) take() []string {
 	return got
 }
 
-func newIndex(t testing.TB, o fanout.Options) (*fanout.Index, *lanes) {
+// newIndex makes an index of an empty store.
+func newIndex(t testing.TB, o fanout.Options) (*fanout.Index, *journaltest.Store) {
 	t.Helper()
-	l := &lanes{sinks: map[event.GUID]event.Sink{}}
-	o.Watch = l.watch
-	return fanout.New(event.NewCatalog(), o), l
+	store := journaltest.New(event.NewCatalog())
+	o.Store = store
+	x := fanout.New(event.NewCatalog(), o)
+	t.Cleanup(x.Close)
+	return x, store
+}
+
+// subscribe joins pairs from now on.
+func subscribe(t testing.TB, m *fanout.Member, then func(), pairs ...event.Pair) {
+	t.Helper()
+	joins := make([]fanout.Join, len(pairs))
+	for i, p := range pairs {
+		joins[i].Pair = p
+	}
+	err := m.Subscribe(context.Background(), joins, nil, func([]fanout.Joined) {
+		if then != nil {
+			then()
+		}
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 func kind(t testing.TB, name string) event.Kind {
@@ -96,7 +87,7 @@ func kind(t testing.TB, name string) event.Kind {
 
 func join(t testing.TB, x *fanout.Index, org event.GUID, c *client) *fanout.Member {
 	t.Helper()
-	m, err := x.Join(org, c)
+	m, err := x.Join(context.Background(), org, event.GUID{}, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,10 +120,10 @@ func TestPushOnTheWire(t *testing.T) {
 			to := &client{}
 			m := join(t, x, e.Org, to)
 			defer m.Leave()
-			m.Subscribe([]event.Pair{e.Pair}, nil)
+			subscribe(t, m, nil, e.Pair)
 			e := *e
 			e.Cause = c.cause
-			l.send(&e)
+			l.Publish(&e)
 			if d := cmp.Diff([]string{c.want}, to.take()); d != "" {
 				t.Errorf("push (-want +got):\n%s", d)
 			}
@@ -142,24 +133,22 @@ func TestPushOnTheWire(t *testing.T) {
 
 func TestFirstAndLastOfAnOrganization(t *testing.T) {
 	t.Parallel()
-	x, l := newIndex(t, fanout.Options{})
+	x, l := newIndex(t, fanout.Options{Linger: -1})
 	org := event.GUID{1}
+	flows := func(now, ever int) {
+		t.Helper()
+		if n, all := l.Flows(); n != now || all != ever {
+			t.Errorf("%d flows of %d ever, want %d of %d", n, all, now, ever)
+		}
+	}
 	a, b := join(t, x, org, &client{}), join(t, x, org, &client{})
-	if l.calls != 1 || len(l.sinks) != 1 {
-		t.Errorf("watched %d times, %d lanes; want once, one", l.calls, len(l.sinks))
-	}
+	flows(1, 1)
 	a.Leave()
-	if len(l.sinks) != 1 {
-		t.Error("the lane was given back while a client was there")
-	}
+	flows(1, 1)
 	b.Leave()
-	if len(l.sinks) != 0 {
-		t.Error("the lane was kept when the last client had left")
-	}
 	join(t, x, org, &client{}).Leave()
-	if l.calls != 2 {
-		t.Errorf("watched %d times, want twice", l.calls)
-	}
+	x.Close()
+	flows(0, 2)
 	if s := x.Stats(); s.Organizations != 0 || s.Members != 0 || s.Topics != 0 || s.Subscriptions != 0 {
 		t.Errorf("left behind: %+v", s)
 	}
@@ -168,11 +157,11 @@ func TestFirstAndLastOfAnOrganization(t *testing.T) {
 func TestJoinWithoutFlow(t *testing.T) {
 	t.Parallel()
 	x, l := newIndex(t, fanout.Options{})
-	l.err = errors.New("the bus is away")
-	if _, err := x.Join(event.GUID{1}, &client{}); !errors.Is(err, fanout.ErrNoFlow) {
+	l.Fail(errors.New("the bus is away"))
+	if _, err := x.Join(t.Context(), event.GUID{1}, event.GUID{}, &client{}); !errors.Is(err, fanout.ErrNoFlow) {
 		t.Errorf("Join = %v, want ErrNoFlow", err)
 	}
-	l.err = nil
+	l.Fail(nil)
 	join(t, x, event.GUID{1}, &client{}).Leave() // and the failure does not stick
 }
 
@@ -185,9 +174,9 @@ func TestTenantWall(t *testing.T) {
 	to := &client{}
 	m := join(t, x, event.GUID{1}, to)
 	defer m.Leave()
-	m.Subscribe([]event.Pair{p}, nil)
+	subscribe(t, m, nil, p)
 	foreign := &event.Event{Topic: event.Topic{Org: event.GUID{2}, Pair: p}, Data: []byte("{}")}
-	l.sinks[event.GUID{1}](t.Context(), foreign) //nolint:errcheck // it returns none
+	l.Stray(event.GUID{1}, foreign)
 	if got := to.take(); len(got) != 0 {
 		t.Errorf("heard %q of another organization", got)
 	}
@@ -204,11 +193,11 @@ func TestCompletionBeforeEvents(t *testing.T) {
 	m := join(t, x, event.GUID{1}, to)
 	defer m.Leave()
 	var published sync.WaitGroup
-	m.Subscribe([]event.Pair{p}, func() {
+	subscribe(t, m, func() {
 		// An event that is stored while the client joins waits for the lock.
-		published.Go(func() { l.send(&event.Event{Topic: event.Topic{Org: event.GUID{1}, Pair: p}, Data: []byte("{}")}) })
+		published.Go(func() { l.Publish(&event.Event{Topic: event.Topic{Org: event.GUID{1}, Pair: p}, Data: []byte("{}")}) })
 		to.Send(signalr.NewFrame(&signalr.Ping{}))
-	})
+	}, p)
 	published.Wait()
 	got := to.take()
 	if len(got) != 2 || got[0] != "{\"type\":6}\x1e" {
@@ -255,7 +244,7 @@ func TestAgainstModel(t *testing.T) {
 		switch rnd.IntN(10) {
 		case 0, 1, 2:
 			list := some()
-			m.Subscribe(list, nil)
+			subscribe(t, m.Member, nil, list...)
 			for _, p := range list {
 				m.has[p] = true
 			}
@@ -282,7 +271,7 @@ func TestAgainstModel(t *testing.T) {
 					m.want = append(m.want, fmt.Sprint(step))
 				}
 			}
-			l.send(e)
+			l.Publish(e)
 		}
 		if m.Len() != len(m.has) && slices.Contains(members, m) {
 			t.Fatalf("step %d: %d pairs, want %d", step, m.Len(), len(m.has))
@@ -331,14 +320,14 @@ func TestConcurrent(t *testing.T) {
 			p := event.Pair{Kind: 1, Entity: event.GUID{byte(i)}}
 			for range 50 {
 				to := &client{}
-				m, err := x.Join(org, to)
+				m, err := x.Join(t.Context(), org, event.GUID{}, to)
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				m.Subscribe([]event.Pair{p, {Kind: 2}}, nil)
+				subscribe(t, m, nil, p, event.Pair{Kind: 2})
 				for n := range 5 {
-					l.send(&event.Event{Topic: event.Topic{Org: org, Pair: p}, Data: fmt.Appendf(nil, `{"n":%d}`, n)})
+					l.Publish(&event.Event{Topic: event.Topic{Org: org, Pair: p}, Data: fmt.Appendf(nil, `{"n":%d}`, n)})
 				}
 				m.Leave()
 				if got := len(to.take()); got != 5 {
@@ -349,14 +338,16 @@ func TestConcurrent(t *testing.T) {
 	}
 	all.Wait()
 	anchor.Leave()
-	if s := x.Stats(); s.Topics != 0 || s.Organizations != 0 {
+	if s := x.Stats(); s.Topics != 0 || s.Members != 0 {
 		t.Errorf("left behind: %+v", s)
 	}
 }
 
 type sinkhole struct{ n int }
 
-func (s *sinkhole) Send(f *signalr.Frame) { s.n++ }
+func (s *sinkhole) Send(*signalr.Frame) { s.n++ }
+
+func (s *sinkhole) Offer(context.Context, *signalr.Frame) error { return nil }
 
 func BenchmarkDeliver(b *testing.B) {
 	for _, n := range []int{1, 100, 10_000} {
@@ -364,16 +355,17 @@ func BenchmarkDeliver(b *testing.B) {
 			x, l := newIndex(b, fanout.Options{})
 			p := event.Pair{Kind: 1, Entity: event.GUID{7}}
 			for range n {
-				m, err := x.Join(event.GUID{1}, &sinkhole{})
+				m, err := x.Join(b.Context(), event.GUID{1}, event.GUID{}, &sinkhole{})
 				if err != nil {
 					b.Fatal(err)
 				}
-				m.Subscribe([]event.Pair{p}, nil)
+				subscribe(b, m, nil, p)
 			}
 			e := &event.Event{Topic: event.Topic{Org: event.GUID{1}, Pair: p}, Data: make([]byte, 350)}
 			b.ReportAllocs()
 			for b.Loop() {
-				l.send(e)
+				next := *e
+				l.Publish(&next)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/delivery")
 		})
@@ -386,18 +378,18 @@ func BenchmarkSubscribe50AndLeave(b *testing.B) {
 	for i := range pairs {
 		pairs[i] = event.Pair{Kind: 1, Entity: event.GUID{byte(i)}}
 	}
-	keep, err := x.Join(event.GUID{1}, &sinkhole{})
+	keep, err := x.Join(b.Context(), event.GUID{1}, event.GUID{}, &sinkhole{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer keep.Leave()
 	b.ReportAllocs()
 	for b.Loop() {
-		m, err := x.Join(event.GUID{1}, &sinkhole{})
+		m, err := x.Join(b.Context(), event.GUID{1}, event.GUID{}, &sinkhole{})
 		if err != nil {
 			b.Fatal(err)
 		}
-		m.Subscribe(pairs, nil)
+		subscribe(b, m, nil, pairs...)
 		m.Leave()
 	}
 }

@@ -1,31 +1,24 @@
 package fanout
 
-import "rte/internal/event"
+import (
+	"context"
 
-// Subscribe joins the pairs; one that is joined already stays. then, if not
-// nil, is called at the moment of joining: what it sends to the client comes
-// before the first event of the new pairs. It must not block, nor call the
-// index.
-func (m *Member) Subscribe(pairs []event.Pair, then func()) {
-	o := m.org
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, p := range pairs {
-		t := o.topics[p]
-		if t == nil {
-			t = &topic{pair: p}
-			o.topics[p] = t
-		}
-		if m.find(t) >= 0 {
-			continue
-		}
-		m.links = append(m.links, link{t, len(t.members)})
-		t.members = append(t.members, membership{m, len(m.links) - 1})
-		o.subscriptions++
-	}
-	if then != nil {
-		then()
-	}
+	"rte/internal/event"
+)
+
+// A Member is one client of an organization. Its methods are safe for
+// concurrent use; none may be called behind Leave.
+type Member struct {
+	index    *Index
+	org      *organization
+	to       Subscriber
+	links    []link                   // guarded by org.mu
+	catching map[event.Pair]*catching // pairs that are being caught up; guarded by org.mu
+	life     context.Context          //nolint:containedctx // of their goroutines, which outlive calls; guarded by org.mu
+	user     *user                    // nil for nobody
+	reserved map[event.Pair]struct{}  // places for pairs that are about to be joined; guarded by org.mu
+
+	quit context.CancelFunc // ends it; nil if there never was any; guarded by org.mu
 }
 
 // find is the place of a topic in the member's list, -1 if it is not there.
@@ -48,12 +41,37 @@ func (m *Member) find(t *topic) int {
 	return -1
 }
 
+// enter joins a pair. The caller holds the organization's lock, and knows that
+// the member has not joined it.
+func (m *Member) enter(p event.Pair) *topic {
+	o := m.org
+	t := o.topics[p]
+	if t == nil {
+		t = &topic{pair: p}
+		o.topics[p] = t
+	}
+	m.links = append(m.links, link{t, len(t.members)})
+	t.members = append(t.members, membership{m, len(m.links) - 1})
+	o.subscriptions++
+	return t
+}
+
+// has tells whether a pair is joined, or about to be. The caller holds the
+// organization's lock.
+func (m *Member) has(p event.Pair) bool {
+	t := m.org.topics[p]
+	return m.catching[p] != nil || t != nil && m.find(t) >= 0
+}
+
 // Unsubscribe leaves the pairs; one that is not joined is no error.
 func (m *Member) Unsubscribe(pairs []event.Pair) {
 	o := m.org
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, p := range pairs {
+		if c := m.catching[p]; c != nil {
+			m.giveUp(c)
+		}
 		if t := o.topics[p]; t != nil {
 			if i := m.find(t); i >= 0 {
 				m.drop(i)
@@ -67,6 +85,9 @@ func (m *Member) UnsubscribeAll() {
 	o := m.org
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	for _, c := range m.catching {
+		m.giveUp(c)
+	}
 	for i := len(m.links) - 1; i >= 0; i-- {
 		m.drop(i)
 	}
@@ -78,6 +99,9 @@ func (m *Member) UnsubscribeAll() {
 func (m *Member) drop(i int) {
 	l := m.links[i]
 	t := l.topic
+	if t.ahead != nil {
+		delete(t.ahead, m)
+	}
 
 	end := len(t.members) - 1
 	moved := t.members[end]
@@ -97,6 +121,7 @@ func (m *Member) drop(i int) {
 	m.links[end] = link{}
 	m.links = m.links[:end]
 	m.org.subscriptions--
+	m.hold(-1)
 }
 
 // Pairs are the pairs the member has joined, in no promised order.
@@ -104,9 +129,12 @@ func (m *Member) Pairs() []event.Pair {
 	o := m.org
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	pairs := make([]event.Pair, len(m.links))
-	for i, l := range m.links {
-		pairs[i] = l.topic.pair
+	pairs := make([]event.Pair, 0, len(m.links)+len(m.catching))
+	for _, l := range m.links {
+		pairs = append(pairs, l.topic.pair)
+	}
+	for p := range m.catching {
+		pairs = append(pairs, p)
 	}
 	return pairs
 }
@@ -115,21 +143,26 @@ func (m *Member) Pairs() []event.Pair {
 func (m *Member) Len() int {
 	m.org.mu.Lock()
 	defer m.org.mu.Unlock()
-	return len(m.links)
+	return len(m.links) + len(m.catching)
 }
 
 // Has tells whether a pair is joined.
 func (m *Member) Has(p event.Pair) bool {
-	o := m.org
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	t := o.topics[p]
-	return t != nil && m.find(t) >= 0
+	m.org.mu.Lock()
+	defer m.org.mu.Unlock()
+	return m.has(p)
 }
 
 // Leave ends the membership. When it was the organization's last on this
-// node, its events stop flowing here.
+// node, its events stop flowing here after a while.
 func (m *Member) Leave() {
 	m.UnsubscribeAll()
+	m.org.mu.Lock()
+	quit := m.quit
+	m.org.mu.Unlock()
+	if quit != nil {
+		quit()
+	}
+	m.org.exit(m)
 	m.index.release(m.org)
 }

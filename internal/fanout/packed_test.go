@@ -1,6 +1,7 @@
 package fanout_test
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -27,13 +28,18 @@ func (c *packedClient) Send(f *signalr.Frame) {
 	c.got = append(c.got, b)
 }
 
+func (c *packedClient) Offer(_ context.Context, f *signalr.Frame) error {
+	c.Send(f)
+	return nil
+}
+
 // packedPush is an event as a MessagePack client gets it, one line a value.
 func packedPush(t *testing.T, o fanout.Options, name, data string, cause ...string) string {
 	t.Helper()
 	x, l := newIndex(t, o)
 	to := &packedClient{}
 	org := event.GUID{1}
-	m, err := x.Join(org, to)
+	m, err := x.Join(t.Context(), org, event.GUID{}, to)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,8 +51,8 @@ func packedPush(t *testing.T, o fanout.Options, name, data string, cause ...stri
 		Cursor: "abc",
 		Cause:  strings.Join(cause, ""),
 	}
-	m.Subscribe([]event.Pair{e.Pair}, nil)
-	l.send(e)
+	subscribe(t, m, nil, e.Pair)
+	l.Publish(e)
 	if len(to.got) != 1 {
 		t.Fatalf("%d pushes, want one", len(to.got))
 	}

@@ -29,6 +29,19 @@ type push struct {
 	camel bool // names in MessagePack
 }
 
+// PairOf is what a frame is a push about; false if it is no push.
+func PairOf(f *signalr.Frame) (event.Pair, bool) {
+	m, ok := f.Message().(*signalr.Invocation)
+	if !ok || len(m.Arguments) != 1 {
+		return event.Pair{}, false
+	}
+	p, ok := m.Arguments[0].(*push)
+	if !ok {
+		return event.Pair{}, false
+	}
+	return p.event.Pair, true
+}
+
 // AppendJSON writes the push (signalr.Value).
 func (p *push) AppendJSON(dst []byte) ([]byte, error) {
 	e := p.event
@@ -49,6 +62,15 @@ func (p *push) AppendJSON(dst []byte) ([]byte, error) {
 		}
 	}
 	return append(dst, '}'), nil
+}
+
+// AppendPush appends what a subscriber is pushed for an event, in JSON and with
+// all members, to dst; cursor takes the place of the event's own.
+func (x *Index) AppendPush(dst []byte, e *event.Event, cursor string) []byte {
+	as := *e
+	as.Cursor = cursor
+	dst, _ = (&push{event: &as, name: x.names[e.Kind]}).AppendJSON(dst) // it never fails
+	return dst
 }
 
 // appendTime writes RTE's own dates: UTC, milliseconds, always with Z.

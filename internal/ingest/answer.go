@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
+	"time"
 )
 
-// retryAfter is the Retry-After of a 429 and a 503, in seconds: the bus has
-// already waited out the change of a leader when it says that it is not
+// retryAfter is the Retry-After of a 429 and a 503 that say nothing better: the
+// bus has already waited out the change of a leader when it says that it is not
 // available, and the gate has had patience.
-const retryAfter = "2"
+const retryAfter = 2 * time.Second
 
 // An answer is the body of the response to a request that was read
 // (contract.md).
@@ -32,7 +34,8 @@ type answer struct {
 	Column int64  `json:"column,omitempty"`
 
 	status  int
-	foreign int // rejections for an organization that is not the publisher's
+	after   time.Duration // of Retry-After; 0 is retryAfter
+	foreign int           // rejections for an organization that is not the publisher's
 }
 
 // A rejection is the verdict on one item that was refused.
@@ -59,13 +62,22 @@ func (a *answer) settle() {
 	}
 }
 
+// retryAfter is the header, in whole seconds.
+func (a *answer) retryAfter() string {
+	after := a.after
+	if after == 0 {
+		after = retryAfter
+	}
+	return strconv.FormatInt(int64((after+time.Second-1)/time.Second), 10)
+}
+
 // write sends the answer to a request whose body was read.
 func (h *HTTP) write(w http.ResponseWriter, r *http.Request, a *answer) {
 	a.settle()
 	h.accepted.Add(uint64(a.Accepted))
 	h.rejected.Add(uint64(len(a.Rejected)))
 	if a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests {
-		w.Header().Set("Retry-After", retryAfter)
+		w.Header().Set("Retry-After", a.retryAfter())
 	}
 	switch {
 	case a.status != http.StatusOK:

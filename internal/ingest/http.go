@@ -48,6 +48,11 @@ type Options struct {
 	// Requests beyond it wait for two seconds and are then answered 429 or
 	// 503.
 	MaxHeldBytes int64
+	// Allow says whether one more event of an organization may come now, with
+	// so many bytes of data; if not, why, and after how long it would be let.
+	// Such an event and those behind it are answered 429, with Retry-After. It
+	// must not block. nil lets all come.
+	Allow func(org event.GUID, bytes int) (wait time.Duration, err error)
 	// Drift gets what differs from the catalogue; nil means a report of the
 	// door's own, with Logger.
 	Drift *Drift
@@ -94,7 +99,8 @@ type Stats struct {
 //   - 408: the body did not come within the server's read timeout.
 //   - 413: an object or array is over the limit.
 //   - 415: Content-Type, charset or Content-Encoding are not read here.
-//   - 429: the publisher's other requests hold as much as they may.
+//   - 429: the publisher's other requests hold as much as they may, or it
+//     sends more events than it may ([Options.Allow]).
 //   - 503: the store is not available, the requests of all publishers hold as
 //     much as they may, or the request's context has ended.
 //     If the store took some items behind next, stored names them: they are
@@ -106,6 +112,7 @@ type HTTP struct {
 	maxBody   int64
 	maxEvent  int
 	gate      *gate
+	allow     func(event.GUID, int) (time.Duration, error)
 	drift     *Drift
 	log       *slog.Logger
 
@@ -120,7 +127,7 @@ type HTTP struct {
 // worth another try, any other is final. Events of one pair reach store in
 // the order of the body.
 func NewHTTP(cat *event.Catalog, authorize func(*http.Request) (Publisher, error), store func(context.Context, []*event.Event) []error, o Options) *HTTP {
-	h := &HTTP{cat: cat, authorize: authorize, store: store, maxBody: o.MaxBodyBytes, maxEvent: o.MaxEventBytes, drift: o.Drift, log: o.Logger}
+	h := &HTTP{cat: cat, authorize: authorize, store: store, maxBody: o.MaxBodyBytes, maxEvent: o.MaxEventBytes, allow: o.Allow, drift: o.Drift, log: o.Logger}
 	if h.maxBody <= 0 {
 		h.maxBody = DefaultMaxBodyBytes
 	}

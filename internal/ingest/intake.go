@@ -30,6 +30,7 @@ type intake struct {
 	indices []int          // of the items in batch
 	size    int            // bytes of data in batch
 	next    int            // index of the item to be read next
+	over    error          // why the item to be read next must wait
 	answer  answer
 }
 
@@ -37,7 +38,7 @@ type intake struct {
 // complete. It stores a full batch, and one whose events could, if the store
 // refused them all, fill the list of rejections.
 func (t *intake) ready() bool {
-	if len(t.batch) >= batchSize || t.size >= batchBytes || len(t.batch)+len(t.answer.Rejected) >= maxRejected {
+	if t.over != nil || len(t.batch) >= batchSize || t.size >= batchBytes || len(t.batch)+len(t.answer.Rejected) >= maxRejected {
 		if !t.flush() {
 			return false
 		}
@@ -75,6 +76,8 @@ func (t *intake) take(text []byte, at int, alone bool) (end int, fault *Error) {
 	case !t.publisher.Any && e.Org != t.publisher.Org:
 		t.answer.foreign++
 		t.reject(index, "$.organizationId", "found an organization that this token may not publish for, wanted the token's own")
+	case !t.allowed(e):
+		t.next = index // it has no verdict
 	default:
 		t.envelopes.settle(e.Org)
 		t.batch = append(t.batch, e)
@@ -88,10 +91,33 @@ func (t *intake) reject(index int, path, text string) {
 	t.answer.Rejected = append(t.answer.Rejected, rejection{index, path, text})
 }
 
-// flush stores the batch. If the store is not available for an item, the
+// allowed asks whether an event may come now. If not, the intake ends when what
+// came before is stored.
+func (t *intake) allowed(e *event.Event) bool {
+	if t.h.allow == nil {
+		return true
+	}
+	t.answer.after, t.over = t.h.allow(e.Org, len(e.Data))
+	return t.over == nil
+}
+
+// flush stores the batch. It reports false if the answer is complete: the store
+// was not available, or the item behind the batch must wait.
+func (t *intake) flush() bool {
+	if !t.flushBatch() {
+		return false
+	}
+	if t.over == nil {
+		return true
+	}
+	t.refuse(http.StatusTooManyRequests, t.over.Error()+"; send the events from next on again after Retry-After seconds")
+	return false
+}
+
+// flushBatch stores the batch. If the store is not available for an item, the
 // answer is complete: all items before it have their verdict, and of those
 // behind it only the stored ones are told.
-func (t *intake) flush() bool {
+func (t *intake) flushBatch() bool {
 	if len(t.batch) == 0 {
 		return true
 	}
@@ -149,6 +175,7 @@ func (t *intake) stopAt(index int) { t.answer.Next = &index }
 // sent again.
 func (t *intake) unavailable(next int) {
 	t.stopAt(next)
+	t.answer.after = 0
 	t.answer.status = http.StatusServiceUnavailable
 	t.answer.Error = "the event store is not available; send the events from next on again after Retry-After seconds"
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"rte/internal/event"
 )
@@ -68,7 +69,7 @@ type NATSStats struct {
 	Accepted    uint64 // events stored
 	Rejected    uint64 // events refused
 	Unreadable  uint64 // data was no JSON
-	TooMany     uint64 // an organization's waiting messages held as much as they may
+	TooMany     uint64 // an organization's waiting messages held as much as they may, or it sent more than it may
 	Unavailable uint64 // the store was not there, or all messages held as much as they may
 }
 
@@ -93,6 +94,7 @@ type NATS struct {
 	store    func(context.Context, []*event.Event) []error
 	maxEvent int
 	gate     *gate
+	allow    func(event.GUID, int) (time.Duration, error)
 	drift    *Drift
 	log      *slog.Logger
 	refusals refusalLog
@@ -110,7 +112,7 @@ type NATS struct {
 // goroutines. Of the options MaxBodyBytes is not used, and MaxHeldBytes bounds
 // the messages that wait; 0 means [DefaultMaxWaitingBytes].
 func NewNATS(cat *event.Catalog, store func(context.Context, []*event.Event) []error, o Options) *NATS {
-	n := &NATS{cat: cat, store: store, maxEvent: o.MaxEventBytes, drift: o.Drift, log: o.Logger, seed: maphash.MakeSeed()}
+	n := &NATS{cat: cat, store: store, maxEvent: o.MaxEventBytes, allow: o.Allow, drift: o.Drift, log: o.Logger, seed: maphash.MakeSeed()}
 	if n.maxEvent <= 0 {
 		n.maxEvent = DefaultMaxEventBytes
 	}
@@ -139,19 +141,25 @@ func NewNATS(cat *event.Catalog, store func(context.Context, []*event.Event) []e
 func (n *NATS) Take(m Message) {
 	n.messages.Add(1)
 	org, lane := n.laneOf(m.Subject)
+	if n.allow != nil {
+		if wait, err := n.allow(org, len(m.Data)); err != nil {
+			n.refuse(m, http.StatusTooManyRequests, wait, err.Error()+"; send the event again after Retry-After seconds")
+			return
+		}
+	}
 	size := min(m.weight(), n.gate.mostEach)
 	if _, err := n.gate.try(org, size); err != nil {
 		status := http.StatusServiceUnavailable
 		if errors.Is(err, errOrgFull) {
 			status = http.StatusTooManyRequests
 		}
-		n.refuse(m, status, err.Error()+"; send the event again after Retry-After seconds")
+		n.refuse(m, status, 0, err.Error()+"; send the event again after Retry-After seconds")
 		m.done()
 		return
 	}
 	if !n.lanes[lane].add(waiting{Message: m, org: org, size: size}) {
 		n.gate.leave(org, size)
-		n.refuse(m, http.StatusServiceUnavailable, "this node is about to stop; send the event again after Retry-After seconds")
+		n.refuse(m, http.StatusServiceUnavailable, 0, "this node is about to stop; send the event again after Retry-After seconds")
 		m.done()
 	}
 }

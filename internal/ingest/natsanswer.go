@@ -31,7 +31,7 @@ func (n *NATS) answerStored(m Message, e *event.Event, err error) {
 			m.Reply(nil, appendAccepted(nil, e.Cursor))
 		}
 	case errors.Is(err, event.ErrUnavailable) || n.life.Err() != nil:
-		n.refuse(m, http.StatusServiceUnavailable, "the event store is not available; send the event again after Retry-After seconds")
+		n.refuse(m, http.StatusServiceUnavailable, 0, "the event store is not available; send the event again after Retry-After seconds")
 	default:
 		n.reject(m, "", "the store refused the event: "+err.Error())
 	}
@@ -60,15 +60,16 @@ func (n *NATS) reject(m Message, path, text string) {
 	n.say(m, answer{Rejected: []rejection{{0, path, text}}})
 }
 
-// refuse answers that there is no verdict on the event yet.
-func (n *NATS) refuse(m Message, status int, text string) {
+// refuse answers that there is no verdict on the event yet; after says when to
+// try again, 0 as usual.
+func (n *NATS) refuse(m Message, status int, after time.Duration, text string) {
 	switch status {
 	case http.StatusTooManyRequests:
 		n.tooMany.Add(1)
 	default:
 		n.unavailable.Add(1)
 	}
-	n.say(m, answer{Error: text, Next: new(int), status: status})
+	n.say(m, answer{Error: text, Next: new(int), status: status, after: after})
 }
 
 // say sends an answer that is no simple yes, and logs it.
@@ -86,7 +87,7 @@ func (n *NATS) say(m Message, a answer) {
 	if a.status != http.StatusOK {
 		header = map[string][]string{headerErrorCode: {strconv.Itoa(a.status)}, headerError: {a.Error}}
 		if a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests {
-			header[headerRetryAfter] = []string{retryAfter}
+			header[headerRetryAfter] = []string{a.retryAfter()}
 		}
 	}
 	m.Reply(header, encode(a))

@@ -102,7 +102,7 @@ func (l *natsLane) take() bool {
 func (l *natsLane) work() {
 	for _, w := range l.batch {
 		if w.late() {
-			l.door.refuse(w.Message, http.StatusServiceUnavailable, "another node takes the events now; send the event again after Retry-After seconds")
+			l.door.refuse(w.Message, http.StatusServiceUnavailable, 0, "another node takes the events now; send the event again after Retry-After seconds")
 			l.leave(w)
 			continue
 		}

@@ -17,6 +17,7 @@ import (
 	"rte/internal/event"
 	"rte/internal/fanout"
 	"rte/internal/ingest"
+	"rte/internal/node"
 	"rte/signalr"
 )
 
@@ -42,22 +43,30 @@ func newPipeline(tb testing.TB, mode event.Check) *pipeline {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { p.bus.Close(context.Background()) })
-	p.index = fanout.New(p.cat, fanout.Options{Watch: p.bus.Watch, CamelMessagePack: true})
+	p.index = fanout.New(p.cat, fanout.Options{Store: node.Store(p.bus), CamelMessagePack: true})
 	return p
 }
 
 // Send takes what a client would be sent (fanout.Subscriber).
 func (p *pipeline) Send(f *signalr.Frame) { p.frames <- f }
 
+// Offer is Send: there is room.
+func (p *pipeline) Offer(_ context.Context, f *signalr.Frame) error {
+	p.Send(f)
+	return nil
+}
+
 // through sends an accepted event the whole way and returns its frame.
 func (p *pipeline) through(t *testing.T, e *event.Event) *signalr.Frame {
 	t.Helper()
-	m, err := p.index.Join(e.Org, p)
+	m, err := p.index.Join(t.Context(), e.Org, event.GUID{}, p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer m.Leave()
-	m.Subscribe([]event.Pair{e.Pair}, nil)
+	if err := m.Subscribe(t.Context(), []fanout.Join{{Pair: e.Pair}}, nil, func([]fanout.Joined) {}); err != nil {
+		t.Fatal(err)
+	}
 	sent := *e
 	if p.sent++; sent.ID != "" {
 		sent.ID += fmt.Sprint(" ", p.sent) // the fuzzer says the same one again and again

@@ -7,13 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"time"
 
 	"rte/internal/auth"
 	"rte/internal/derive"
 	"rte/internal/event"
-	"rte/signalr/transport"
 )
 
 // Limits of alerts.
@@ -31,65 +29,54 @@ type alertView struct {
 
 func viewOf(a *derive.Alert) alertView { return alertView{a.ID, a.Condition, stamp(a.Created)} }
 
-// refusal is the body of an answer that says why not.
-type refusal struct {
+// whyNot is the body of an answer that says why not.
+type whyNot struct {
 	Error  string `json:"error"`
 	Member string `json:"member,omitempty"` // of the body, that is wrong
 }
 
-// ownAPI serves what belongs to the caller, for pages of the origins that may
-// use the hub, too.
+// ownAPI serves what belongs to the caller.
 func (n *Node) ownAPI(mux *http.ServeMux, path string) {
-	for _, route := range []struct {
-		method, path string
-		answer       func(w http.ResponseWriter, r *http.Request, p *auth.Principal)
-	}{
-		{http.MethodGet, "/alerts", n.listAlerts},
-		{http.MethodPost, "/alerts", n.addAlert},
-		{http.MethodDelete, "/alerts/{id}", n.deleteAlert},
-		{http.MethodGet, "/figures", n.answerFigures},
-	} {
-		mux.HandleFunc(route.method+" "+path+route.path, func(w http.ResponseWriter, r *http.Request) {
-			if p := n.caller(w, r); p != nil {
-				route.answer(w, r, p)
-			}
-		})
+	n.share(mux, sharing{path: path + "/alerts", method: "GET, HEAD, POST", rest: true, headers: "content-type", expose: "Location"}, n.own(n.alerts))
+	n.share(mux, sharing{path: path + "/alerts/{id}", method: http.MethodDelete}, n.own(n.deleteAlert))
+	n.share(mux, sharing{path: path + "/figures", method: http.MethodGet}, n.own(n.answerFigures))
+}
+
+// own finds out who asks before they are answered.
+func (n *Node) own(give func(http.ResponseWriter, *http.Request, *auth.Principal)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if p := n.caller(w, r); p != nil {
+			give(w, r, p)
+		}
 	}
-	for _, p := range []string{"/alerts", "/alerts/{id}", "/figures"} {
-		mux.HandleFunc("OPTIONS "+path+p, func(w http.ResponseWriter, r *http.Request) {
-			if n.allowPage(w, r) {
-				h := w.Header()
-				h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, DELETE, OPTIONS")
-				h.Set("Access-Control-Allow-Headers", "authorization, content-type")
-				h.Set("Access-Control-Max-Age", "7200")
-				w.WriteHeader(http.StatusNoContent)
-			}
-		})
+}
+
+// alerts serves the collection.
+func (n *Node) alerts(w http.ResponseWriter, r *http.Request, p *auth.Principal) {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		n.listAlerts(w, p)
+	case http.MethodPost:
+		n.addAlert(w, r, p)
+	default:
+		w.Header().Set("Allow", "GET, HEAD, POST, OPTIONS")
+		answer(w, http.StatusMethodNotAllowed, whyNot{Error: r.Method + " is nothing that alerts know; GET lists them, POST makes one"})
 	}
 }
 
 // caller is whose token came with a request; nil where it has been answered.
 // Only users' own tokens count: what is here is somebody's, or seen by somebody.
 func (n *Node) caller(w http.ResponseWriter, r *http.Request) *auth.Principal {
-	if !n.allowPage(w, r) {
-		return nil
-	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Add("Vary", "Authorization")
 	p, err := n.verifier.Verify(r.Context(), auth.Token(r))
 	if err != nil {
-		err = n.refused(r, err)
-		if busy, ok := errors.AsType[*transport.Refusal](err); ok {
-			h.Set("Retry-After", strconv.Itoa(int((busy.RetryAfter+time.Second-1)/time.Second)))
-		} else {
-			h.Set("WWW-Authenticate", "Bearer")
-		}
-		w.WriteHeader(status(err))
+		n.deny(w, n.refused(r, err))
 		return nil
 	}
 	if !p.MayConnect() {
-		answer(w, http.StatusForbidden, refusal{Error: "this role hears nothing"})
+		answer(w, http.StatusForbidden, whyNot{Error: "this role hears nothing"})
 		return nil
 	}
 	return p
@@ -101,7 +88,7 @@ func answer(w http.ResponseWriter, code int, body any) {
 	json.NewEncoder(w).Encode(body) //nolint:errcheck // the client has gone
 }
 
-func (n *Node) listAlerts(w http.ResponseWriter, _ *http.Request, p *auth.Principal) {
+func (n *Node) listAlerts(w http.ResponseWriter, p *auth.Principal) {
 	views := []alertView{}
 	for _, a := range n.consequences.alertsOf(p.Org, p.User) {
 		views = append(views, viewOf(&a))
@@ -113,25 +100,25 @@ func (n *Node) addAlert(w http.ResponseWriter, r *http.Request, p *auth.Principa
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxAlertBytes))
 	if err != nil {
 		if _, large := errors.AsType[*http.MaxBytesError](err); large {
-			answer(w, http.StatusRequestEntityTooLarge, refusal{Error: fmt.Sprintf("at most %d bytes", maxAlertBytes)})
+			answer(w, http.StatusRequestEntityTooLarge, whyNot{Error: fmt.Sprintf("at most %d bytes", maxAlertBytes)})
 		}
 		return
 	}
 	c, err := derive.ParseCondition(n.cat, text)
 	if wrong, ok := errors.AsType[*derive.ConditionError](err); ok {
-		answer(w, http.StatusBadRequest, refusal{err.Error(), wrong.Member})
+		answer(w, http.StatusBadRequest, whyNot{err.Error(), wrong.Member})
 		return
 	}
 	typ, _ := n.cat.Lookup(c.EventName)
 	switch {
 	case p.User.IsZero():
-		answer(w, http.StatusForbidden, refusal{Error: "alerts belong to users; this token's subject is none"})
+		answer(w, http.StatusForbidden, whyNot{Error: "alerts belong to users; this token's subject is none"})
 		return
 	case !p.May(typ, c.EntityID):
-		answer(w, http.StatusForbidden, refusal{"Unauthorized", "entityId"})
+		answer(w, http.StatusForbidden, whyNot{"Unauthorized", "entityId"})
 		return
 	case len(n.consequences.alertsOf(p.Org, p.User)) >= maxAlerts:
-		answer(w, http.StatusConflict, refusal{Error: fmt.Sprintf("at most %d alerts; delete one first", maxAlerts)})
+		answer(w, http.StatusConflict, whyNot{Error: fmt.Sprintf("at most %d alerts; delete one first", maxAlerts)})
 		return
 	}
 	a := derive.Alert{Organization: p.Org, User: p.User, Condition: *c, Created: time.Now().UTC()}
@@ -158,7 +145,7 @@ func (c *consequences) add(a derive.Alert) {
 func (n *Node) deleteAlert(w http.ResponseWriter, r *http.Request, p *auth.Principal) {
 	id, err := event.ParseGUID(r.PathValue("id"))
 	if err != nil {
-		answer(w, http.StatusBadRequest, refusal{Error: "alertId: " + err.Error()})
+		answer(w, http.StatusBadRequest, whyNot{Error: "alertId: " + err.Error()})
 		return
 	}
 	c := n.consequences
@@ -166,7 +153,7 @@ func (n *Node) deleteAlert(w http.ResponseWriter, r *http.Request, p *auth.Princ
 	a, ok := c.alerts[p.Org][id]
 	c.mu.Unlock()
 	if !ok || a.User != p.User {
-		answer(w, http.StatusNotFound, refusal{Error: "no alert of yours has this id"})
+		answer(w, http.StatusNotFound, whyNot{Error: "no alert of yours has this id"})
 		return
 	}
 	if !n.keep(w, c.shelf.alerts.Delete(r.Context(), shelfKey(p.Org, id))) {
@@ -185,7 +172,7 @@ func (n *Node) keep(w http.ResponseWriter, err error) bool {
 	}
 	n.log.Warn("alert not kept", "err", err)
 	w.Header().Set("Retry-After", "1")
-	answer(w, http.StatusServiceUnavailable, refusal{Error: event.ErrUnavailable.Error()})
+	answer(w, http.StatusServiceUnavailable, whyNot{Error: event.ErrUnavailable.Error()})
 	return false
 }
 
@@ -197,11 +184,11 @@ func (n *Node) answerFigures(w http.ResponseWriter, r *http.Request, p *auth.Pri
 	for _, text := range r.URL.Query()["queue"] {
 		id, err := event.ParseGUID(text)
 		if err != nil {
-			answer(w, http.StatusBadRequest, refusal{"queue: " + err.Error(), "queue"})
+			answer(w, http.StatusBadRequest, whyNot{"queue: " + err.Error(), "queue"})
 			return
 		}
 		if !p.May(typ, id) {
-			answer(w, http.StatusForbidden, refusal{"Unauthorized", "queue"})
+			answer(w, http.StatusForbidden, whyNot{"Unauthorized", "queue"})
 			return
 		}
 		named[id] = true

@@ -63,20 +63,10 @@ func (n *Node) documents(mux *http.ServeMux, path string, o gen.Options) {
 	})
 }
 
-// offer serves a document at a path, and answers browsers that ask first.
+// offer serves a document at a path.
 func (n *Node) offer(mux *http.ServeMux, path string, find func(*http.Request) *document) {
-	mux.HandleFunc("OPTIONS "+path, func(w http.ResponseWriter, _ *http.Request) {
+	n.share(mux, sharing{path: path, method: http.MethodGet, open: true, expose: "ETag"}, func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Access-Control-Allow-Origin", "*")
-		h.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
-		h.Set("Access-Control-Allow-Headers", "*, authorization") // authorization is never part of *
-		h.Set("Access-Control-Max-Age", "7200")
-		w.WriteHeader(http.StatusNoContent)
-	})
-	mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Access-Control-Allow-Origin", "*")
-		h.Set("Access-Control-Expose-Headers", "ETag")
 		h.Set("X-Content-Type-Options", "nosniff")
 		d := find(r)
 		if d == nil {

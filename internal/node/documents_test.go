@@ -120,8 +120,8 @@ func TestDocumentsOfDoors(t *testing.T) {
 		}
 		return slices.Sorted(maps.Keys(doc.Paths))
 	}
-	documents := []string{"/api/v1/asyncapi.json", "/api/v1/me", "/api/v1/openapi.json", "/api/v1/schemas/{eventName}.json"}
-	if d := cmp.Diff(append(documents[:4:4], "/token/{userId}/rte/"), paths(w.URL())); d != "" {
+	documents := []string{"/api/v1/asyncapi.json", "/api/v1/me", "/api/v1/openapi.json", "/api/v1/schemas/{eventName}.json", "/api/v1/stream"}
+	if d := cmp.Diff(append(documents[:5:5], "/token/{userId}/rte/"), paths(w.URL())); d != "" {
 		t.Errorf("paths of the hub's listener (-want +got):\n%s", d)
 	}
 	if d := cmp.Diff(slices.Insert(documents, 1, "/api/v1/events"), paths(w.PublishURL())); d != "" {

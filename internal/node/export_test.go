@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"rte/internal/auth"
+	"rte/internal/bus"
+	"rte/internal/journal"
 )
 
 // Directory is what the platform will have posted.
@@ -12,3 +14,6 @@ func (n *Node) Directory() *auth.Directory { return n.directory }
 
 // Front is what every public request goes through first.
 func Front(next http.Handler, log *slog.Logger) http.Handler { return front(next, log) }
+
+// Store is a bus as the journal wants it.
+func Store(b *bus.Bus) journal.Store { return store{b} }

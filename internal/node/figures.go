@@ -5,13 +5,16 @@ import (
 
 	"rte/internal/bus"
 	"rte/internal/ops"
+	"rte/internal/session"
+	"rte/internal/tail"
 	"rte/signalr/hub"
 )
 
 // closeReasons have a metric from the start, so that a dashboard shows zeros
 // instead of gaps.
 var closeReasons = [...]hub.CloseReason{
-	hub.Goodbye, hub.Lost, hub.Slow, hub.Timeout, hub.Protocol, hub.Draining, hub.Refused, hub.Aborted, hub.Expired,
+	hub.Goodbye, hub.Lost, hub.Slow, hub.Timeout, hub.Protocol, hub.Draining, hub.Refused, hub.Aborted, hub.Expired, hub.Aged,
+	closeLimit, session.Revoked, session.Admin,
 }
 
 // figures hands the rooms' snapshots to ops.
@@ -37,11 +40,17 @@ func (n *Node) figures(add func(ops.Figure)) {
 	}
 
 	x := n.index.Stats()
-	one("organizations", "Organizations with clients on this node.", float64(x.Organizations))
+	one("organizations", "Organizations with clients on this node, now or in the last minutes.", float64(x.Organizations))
 	one("topics", "Pairs of entity and event with subscribers.", float64(x.Topics))
 	one("subscriptions", "Subscriptions of all clients.", float64(x.Subscriptions))
 	one("events_total", "Events that came to this node for its organizations.", float64(x.Events))
 	one("deliveries_total", "Events queued for subscribers, each counted once for each.", float64(x.Deliveries))
+	one("journal_bytes", "Memory of what is remembered of organizations, about.", float64(x.JournalBytes))
+	one("replayed_events_total", "Events sent to clients that came back with a cursor.", float64(x.Replayed))
+	labelled("cursors_total", "Cursors that clients came back with, by what became of them.", "outcome", "recovered", float64(x.Recovered))
+	labelled("cursors_total", "Cursors that clients came back with, by what became of them.", "outcome", "unrecovered", float64(x.Unrecovered))
+	one("journal_reads_total", "Reads of the store for cursors that were older than what is remembered.", float64(x.Reads))
+	one("renewed_states_total", "States that took an older value's place in the queue of a slow client.", float64(h.Renewed))
 	one("foreign_events_total", "Events stopped at the tenant wall; anything but 0 is a bug.", float64(x.Foreign))
 
 	t := n.transport.Stats()
@@ -49,6 +58,9 @@ func (n *Node) figures(add func(ops.Figure)) {
 	one("connections_total", "Connections made.", float64(t.Accepted))
 
 	n.tokenFigures(one, labelled)
+	n.registryFigures(one, labelled)
+	n.limitFigures(add)
+	n.streamFigures(one, labelled)
 
 	i := n.ingest.Stats()
 	one("publish_requests_total", "Requests to the publish API.", float64(i.Requests))
@@ -87,6 +99,7 @@ func (n *Node) figures(add func(ops.Figure)) {
 	b := n.bus.Stats()
 	storeFigures(&b, n.nats != nil, one, labelled)
 	clusterFigures(&b, add)
+	n.otherFigures(one)
 }
 
 // storeFigures are those of the bus.
@@ -107,6 +120,11 @@ func storeFigures(b *bus.Stats, door bool, one func(name, help string, v float64
 	one("store_retries_total", "Messages sent to the store again.", float64(b.Retries))
 	one("live_unreadable_total", "Live messages that were no event of the catalogue.", float64(b.Unreadable))
 	one("live_dropped_total", "Live messages dropped because this node was slow.", float64(b.Dropped))
+	one("live_holes_total", "Times a pair was found to miss what the live lane has lost.", float64(b.Holes))
+	one("live_refilled_total", "Events read from the store because the live lane has lost them.", float64(b.Refilled))
+	one("live_checks_total", "Checks of organizations for what was lost without a trace.", float64(b.Checks))
+	one("followed_organizations", "Organizations whose events come to this node.", float64(b.Flows))
+	one("store_reads_total", "Batches read from the store.", float64(b.Reads))
 	for _, s := range b.Streams {
 		name := strings.ToLower(s.Name)
 		labelled("stream_messages", "Messages kept, by stream.", "stream", name, float64(s.Messages))
@@ -141,4 +159,29 @@ func (n *Node) tokenFigures(one func(name, help string, v float64), labelled fun
 	one("resolver_failures_total", "Questions without an answer.", float64(a.AskFailed))
 	one("resolver_remembered_total", "Answers of the resolver that were given from memory.", float64(a.Remembered))
 	one("resolver_memory_bytes", "Memory of the resolver's answers, about.", float64(a.AnswerBytes))
+}
+
+// registryFigures are those of what operators and the platform have said.
+func (n *Node) registryFigures(one func(name, help string, v float64), labelled func(name, help, label, text string, v float64)) {
+	r := n.registry.Stats()
+	one("rights", "Users with rights that the platform has set, or had.", float64(r.Rights))
+	one("revocations", "Selections of tokens that are revoked.", float64(r.Revocations))
+	one("call_lists", "Call lists that the platform has posted.", float64(r.Lists))
+	one("queue_memberships", "Queues whose members are known by their events.", float64(r.Queues))
+	one("subscriptions_removed_total", "Subscriptions that ended because the right to them fell.", float64(n.session.Fallen()))
+	a := n.operators.Stats()
+	for act, count := range a.Acts {
+		labelled("admin_acts_total", "Acts of operators that went well, by act.", "act", act, float64(count))
+	}
+	one("admin_refused_total", "Requests to the admin API of nobody who may.", float64(a.Refused))
+}
+
+// streamFigures are those of back-end programs that read.
+func (n *Node) streamFigures(one func(name, help string, v float64), labelled func(name, help, label, text string, v float64)) {
+	r := n.tail.Stats()
+	one("streams", "Streams of back-end programs open now.", float64(r.Streams))
+	one("stream_lines_total", "Lines with events that were handed to them.", float64(r.Lines))
+	for _, why := range tail.Ends() {
+		labelled("stream_ends_total", "Streams that ended, by reason.", "reason", string(why), float64(r.Ends[why]))
+	}
 }

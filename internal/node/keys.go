@@ -68,9 +68,9 @@ func (k *Keys) ClaimNames() auth.ClaimNames {
 	return auth.ClaimNames{User: k.ClaimUser, Org: k.ClaimOrg, Role: k.ClaimRole, Queues: k.ClaimQueues, Lists: k.ClaimLists, Users: k.ClaimUsers}
 }
 
-// Verifier makes the token verifier of the settings. The directory and the
-// logger may be nil.
-func (k *Keys) Verifier(d *auth.Directory, log *slog.Logger) (*auth.Verifier, error) {
+// Verifier makes the token verifier of the settings. The directory, the
+// revocations and the logger may be nil.
+func (k *Keys) Verifier(d *auth.Directory, revoked *auth.Revocations, log *slog.Logger) (*auth.Verifier, error) {
 	users, err := secrets(k.JWTSecret, k.JWTSecretFile, "jwt-secret")
 	if err != nil {
 		return nil, err
@@ -100,6 +100,7 @@ func (k *Keys) Verifier(d *auth.Directory, log *slog.Logger) (*auth.Verifier, er
 		PrincipalURL:     k.PrincipalURL,
 		PrincipalToken:   bearer,
 		Directory:        d,
+		Revocations:      revoked,
 		OpenAvailability: k.OpenAvailability,
 		Logger:           log,
 	})

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -36,18 +37,18 @@ const (
 	maxHead     = 128 << 10
 )
 
-func (l *listener) serve(h http.Handler, cert *certificate, log *slog.Logger) {
+func (l *listener) serve(h http.Handler, c *tls.Config, log *slog.Logger) {
 	l.scheme = "http"
-	if cert != nil {
+	if c != nil {
 		l.scheme = "https"
-		l.net = tls.NewListener(l.net, cert.config())
+		l.net = tls.NewListener(l.net, c)
 	}
 	l.server = &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: headTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHead,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:          quiet(log),
 	}
 	l.done = make(chan struct{})
 	go func() {
@@ -57,6 +58,9 @@ func (l *listener) serve(h http.Handler, cert *certificate, log *slog.Logger) {
 		}
 	}()
 }
+
+// quiet takes net/http's own lines.
+func quiet(l *slog.Logger) *log.Logger { return slog.NewLogLogger(l.Handler(), slog.LevelDebug) }
 
 // close ends the listener and waits for the requests that are under way.
 func (l *listener) close(ctx context.Context) error {

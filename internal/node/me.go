@@ -4,48 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"rte/internal/auth"
 	"rte/internal/event"
 	"rte/signalr/transport"
 )
-
-// aboutMe serves GET /api/v1/me: who the caller is and what it may see. Pages
-// of the origins that may use the hub may ask.
-func (n *Node) aboutMe(mux *http.ServeMux, path string) {
-	mux.HandleFunc("OPTIONS "+path, func(w http.ResponseWriter, r *http.Request) {
-		if n.allowPage(w, r) {
-			h := w.Header()
-			h.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
-			h.Set("Access-Control-Allow-Headers", "authorization")
-			h.Set("Access-Control-Max-Age", "7200")
-			w.WriteHeader(http.StatusNoContent)
-		}
-	})
-	mux.HandleFunc("GET "+path, n.me)
-}
-
-// allowPage lets a page of another origin read the answer, or has refused it.
-func (n *Node) allowPage(w http.ResponseWriter, r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		return true
-	}
-	w.Header().Add("Vary", "Origin")
-	_, host, _ := strings.Cut(origin, "://")
-	allowed := n.cfg.AllowedOrigins
-	if len(allowed) > 0 && !strings.EqualFold(host, r.Host) &&
-		!slices.ContainsFunc(allowed, func(o string) bool { return o == "*" || strings.EqualFold(o, origin) }) {
-		w.WriteHeader(http.StatusForbidden)
-		return false
-	}
-	w.Header().Set("Access-Control-Allow-Origin", origin)
-	return true
-}
 
 // me is the answer to /api/v1/me. Members that do not apply are left out.
 type me struct {
@@ -78,25 +43,26 @@ type named struct {
 
 // me answers who the token's owner is.
 func (n *Node) me(w http.ResponseWriter, r *http.Request) {
-	if !n.allowPage(w, r) {
-		return
-	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Add("Vary", "Authorization")
 	p, err := n.verifier.Verify(r.Context(), auth.Token(r))
 	if err != nil {
-		err = n.refused(r, err)
-		if busy, ok := errors.AsType[*transport.Refusal](err); ok {
-			h.Set("Retry-After", strconv.Itoa(int((busy.RetryAfter+time.Second-1)/time.Second)))
-		} else {
-			h.Set("WWW-Authenticate", "Bearer")
-		}
-		w.WriteHeader(status(err))
+		n.deny(w, n.refused(r, err))
 		return
 	}
 	h.Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(n.describe(p)) //nolint:errcheck // the client has gone
+}
+
+// deny answers who is not let in, with an error of refused.
+func (n *Node) deny(w http.ResponseWriter, err error) {
+	if busy, ok := errors.AsType[*transport.Refusal](err); ok {
+		w.Header().Set("Retry-After", strconv.Itoa(int((busy.RetryAfter+time.Second-1)/time.Second)))
+	} else {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	w.WriteHeader(status(err))
 }
 
 // describe is a principal as its owner is told of it.

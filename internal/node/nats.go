@@ -82,7 +82,7 @@ func (n *Node) openDoor(drift *ingest.Drift) (err error) {
 	if n.cfg.NATSListen == "" && !n.external() && n.cfg.ClusterName == "" {
 		return nil // in a cluster the owner may be a node that has no door itself
 	}
-	n.nats = ingest.NewNATS(n.cat, n.bus.Publish, ingest.Options{MaxEventBytes: int(n.cfg.MaxEventBytes), Drift: drift, Logger: n.log})
+	n.nats = ingest.NewNATS(n.cat, n.bus.Publish, ingest.Options{MaxEventBytes: int(n.cfg.MaxEventBytes), Allow: n.limits.allow(), Drift: drift, Logger: n.log})
 	n.shutDoor, err = n.bus.Serve(func(m bus.Message) { n.nats.Take(ingest.Message(m)) })
 	return err
 }

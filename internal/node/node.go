@@ -2,19 +2,23 @@ package node
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"rte/internal/admin"
 	"rte/internal/auth"
 	"rte/internal/bus"
 	"rte/internal/event"
 	"rte/internal/fanout"
 	"rte/internal/ingest"
 	"rte/internal/ops"
+	"rte/internal/registry"
 	"rte/internal/session"
+	"rte/internal/tail"
 	"rte/signalr/hub"
 	"rte/signalr/transport"
 )
@@ -27,24 +31,33 @@ type Node struct {
 	cfg       Config
 	log       *slog.Logger
 	directory *auth.Directory
+	revoked   *auth.Revocations
 	verifier  *auth.Verifier
 	cat       *event.Catalog
-	cert      *certificate // nil: plain HTTP
+	cert      *certificate   // nil: plain HTTP
+	clientCA  *x509.CertPool // nil: operators have no certificates
 
 	bus       *bus.Bus
 	index     *fanout.Index
 	session   *session.Handler
 	hub       *hub.Server
 	transport *transport.Handler
+	elsewhere atomic.Pointer[elsewhere] // nil while there can be no other nodes
 	ingest    *ingest.HTTP
 	nats      *ingest.NATS // nil where nobody can send messages
 
 	consequences *consequences
 
-	ops *ops.Handler
+	limits    *limits
+	tail      *tail.Handler
+	standing  standing // streams under way
+	ops       *ops.Handler
+	registry  *registry.Registry
+	operators *admin.Handler
 
 	public, publish, admin *listener
 	hall, publishHall      hall                        // what the first two serve
+	operatorHall           hall                        // what only operators are served by the last
 	shutDoor               func(context.Context) error // lets no more messages in
 	state                  atomic.Value                // string: why the node is not ready, "" when it is
 	stopOnce               sync.Once
@@ -61,7 +74,8 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	directory := &auth.Directory{}
-	v, err := cfg.Verifier(directory, log)
+	revoked := &auth.Revocations{}
+	v, err := cfg.Verifier(directory, revoked, log)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +90,11 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: log, directory: directory, verifier: v, cat: cat, cert: cert}
+	authority, err := cfg.readClientCA()
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: cfg, log: log, directory: directory, revoked: revoked, verifier: v, cat: cat, cert: cert, clientCA: authority, limits: newLimits(&cfg.Limits)}
 	if _, err := n.store(); err != nil {
 		return nil, err
 	}
@@ -110,7 +128,7 @@ func (n *Node) Start(ctx context.Context) (err error) {
 		return err
 	}
 	// Before the store, for which it may have to wait: who asks shall hear so.
-	n.ops = ops.New(ops.Options{Ready: n.ready, Figures: n.figures, Pprof: n.cfg.Pprof, Logger: n.log})
+	n.ops = ops.New(ops.Options{Ready: n.ready, Figures: n.figures, Hosts: n.cfg.adminHosts(), Logger: n.log})
 	n.receive()
 	if n.bus, err = bus.Open(ctx, n.cat, store); err != nil {
 		return err
@@ -120,7 +138,17 @@ func (n *Node) Start(ctx context.Context) (err error) {
 		return err
 	}
 	drift := ingest.NewDrift(n.cat, n.log)
-	n.join(drift)
+	secret, err := n.tokenSecret(ctx)
+	if err != nil {
+		return err
+	}
+	n.join(drift, secret)
+	if err := n.record(ctx); err != nil {
+		return err
+	}
+	if err := n.meetOthers(); err != nil {
+		return err
+	}
 	n.serve()
 	if err := n.openDoor(drift); err != nil {
 		return err
@@ -132,12 +160,16 @@ func (n *Node) Start(ctx context.Context) (err error) {
 
 // join makes the rooms and joins them: the way of an event from the door to
 // the client.
-func (n *Node) join(drift *ingest.Drift) {
+func (n *Node) join(drift *ingest.Drift, secret []byte) {
 	catalogNames := n.cfg.EventNameCase == "catalog"
 	n.index = fanout.New(n.cat, fanout.Options{
-		Watch:        n.bus.Watch,
+		Store:        store{n.bus},
+		Window:       n.cfg.Window,
+		Bytes:        int64(n.cfg.JournalBytes),
+		Behind:       behind,
 		CatalogNames: catalogNames,
 		Plain:        !n.cfg.PushExtras,
+		Most:         n.cfg.mostSubscriptions(),
 
 		CamelMessagePack: n.cfg.MsgpackNames == "camel",
 		Delivered:        n.ops.Histogram("delivery_seconds", "Time from the store to the last subscriber's queue, for each event with subscribers.", deliveryBuckets()),
@@ -147,28 +179,33 @@ func (n *Node) join(drift *ingest.Drift) {
 		MaxSubscriptions: n.cfg.MaxSubscriptions,
 		CatalogNames:     catalogNames,
 		CamelMessagePack: n.cfg.MsgpackNames == "camel",
+		CloseOnExpiry:    n.cfg.CloseOnExpiry,
 		Logger:           n.log,
 	})
-	n.hub = hub.New(hub.Options{
+	n.hub = hub.New(n.bounded(hub.Options{
 		Methods:         n.session.Methods(),
 		OnConnected:     n.session.Connected,
 		OnDisconnected:  n.session.Disconnected,
 		MaxMessageBytes: int(n.cfg.MaxMessageBytes),
 		QueueBytes:      int(n.cfg.QueueBytes),
-		CloseTexts:      map[hub.CloseReason]string{hub.Slow: string(hub.Slow), hub.Draining: string(hub.Draining)},
+		CloseTexts:      closeTexts(),
 		Logger:          n.log,
-	})
-	n.transport = transport.NewHandler(n.hub.Accept, transport.Options{
+	}))
+	n.transport = transport.NewHandler(n.hub.Accept, n.guarded(transport.Options{
 		Authenticate:   n.authenticate,
 		Confirm:        n.confirm,
 		AllowedOrigins: n.cfg.AllowedOrigins,
+		Secret:         secret,
+		Elsewhere:      n.others(),
 		Logger:         n.log,
 
 		StatefulReconnect: true, // for clients that ask for it
-	})
+	}))
+	n.tail = tail.New(n.cat, n.bus, tail.Options{Line: n.index.AppendPush, Logger: n.log})
 	n.ingest = ingest.NewHTTP(n.cat, n.publisher, n.bus.Publish, ingest.Options{
 		MaxBodyBytes:  int64(n.cfg.MaxBodyBytes),
 		MaxEventBytes: int(n.cfg.MaxEventBytes),
+		Allow:         n.limits.allow(),
 		Drift:         drift,
 		Logger:        n.log,
 	})
@@ -185,9 +222,11 @@ func (n *Node) Stop(ctx context.Context) error {
 func (n *Node) stop(ctx context.Context) error {
 	n.state.Store("draining")
 	n.log.Info("draining", "clients", n.hub.Stats().Connections, "over", n.cfg.Drain)
-	n.session.Draining(n.hub.Conns())
+	n.session.Draining()
+	n.hasteOthers()
 	var told sync.WaitGroup
 	var door error
+	n.tail.Close()
 	told.Go(func() { n.hub.Drain(ctx, n.cfg.Drain) })
 	told.Go(func() { door = n.closeDoor(ctx) })
 	errs := []error{n.public.close(ctx)} // no new connection; hijacked ones live on
@@ -195,11 +234,15 @@ func (n *Node) stop(ctx context.Context) error {
 	errs = append(errs, door)
 	errs = append(errs, n.transport.Shutdown(ctx))
 	n.hub.Close()
+	n.leaveOthers()
 	if n.publish != nil {
 		errs = append(errs, n.publish.close(ctx))
 	}
+	n.operatorHall.close()
 	n.verifier.Close()
 	n.consequences.close()
+	n.index.Close()
+	n.forget()
 	errs = append(errs, n.bus.Close(ctx), n.admin.close(ctx))
 	n.log.Info("stopped")
 	return errors.Join(errs...)
@@ -214,11 +257,13 @@ func (n *Node) abandon() {
 			l.server.Close() //nolint:errcheck // Start's own error says more
 			<-l.done
 		default:
-			l.net.Close() //nolint:errcheck // likewise
+			l.net.Close()
 		}
 	}
 	n.verifier.Close()
 	n.consequences.close()
+	n.forget()
+	n.leaveOthers()
 	if n.bus != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

@@ -41,8 +41,12 @@ func newCertificate(flag, certFile, keyFile string, log *slog.Logger) (*certific
 	return c, nil
 }
 
-// config is TLS 1.2 and newer, HTTP/1.1 only: a WebSocket upgrade needs it.
+// config is TLS 1.2 and newer, HTTP/1.1 only: a WebSocket upgrade needs it. nil
+// stays nil, which is plain HTTP.
 func (c *certificate) config() *tls.Config {
+	if c == nil {
+		return nil
+	}
 	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: c.get}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,15 +19,16 @@ type Options struct {
 	Ready func() string
 	// Figures hands over the node's figures at the moment of asking.
 	Figures func(add func(Figure))
-	// Pprof opens /debug/pprof/.
-	Pprof bool
+	// Hosts are names, beside addresses and localhost, by which requests may
+	// call this machine.
+	Hosts []string
 	// Logger gets requests that were refused; default none.
 	Logger *slog.Logger
 }
 
 // A Handler serves the admin listener. It answers only requests that name it
-// by a loopback address or the address they came to, and none of a page of
-// another origin: a browser on the same machine must not be led here.
+// by an address or a name of its own, and none of a page of another origin: a
+// browser on the same machine must not be led here.
 type Handler struct {
 	mux      *http.ServeMux
 	registry *prometheus.Registry
@@ -42,14 +44,24 @@ func New(o Options) *Handler {
 	h.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
 	h.mux.HandleFunc("GET /readyz", h.readyz)
 	h.mux.Handle("GET /metrics", promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}))
-	if o.Pprof {
-		h.mux.HandleFunc("/debug/pprof/", pprof.Index)
-		h.mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-		h.mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-		h.mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-		h.mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	}
 	return h
+}
+
+// Handle serves more at a path; call it before the handler serves.
+func (h *Handler) Handle(path string, next http.Handler) { h.mux.Handle(path, next) }
+
+// ProfilesPath is where Profiles is to be handled.
+const ProfilesPath = "/debug/pprof/"
+
+// Profiles serves the process's profiles.
+func Profiles() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
 }
 
 // Histogram makes a histogram of seconds and returns what observes it.
@@ -77,7 +89,7 @@ func say(w http.ResponseWriter, status int, text string) {
 
 // ServeHTTP checks who asks and serves.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if why := stranger(r); why != "" {
+	if why := h.stranger(r); why != "" {
 		h.o.Logger.Warn("admin request refused", "reason", why)
 		say(w, http.StatusForbidden, "refused: "+why)
 		return
@@ -87,14 +99,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // stranger says why a request may be a browser that was led here: its Host is
 // a name that could be anybody's, or its Origin another site.
-func stranger(r *http.Request) string {
+func (h *Handler) stranger(r *http.Request) string {
 	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
 	}
 	host = strings.Trim(host, "[]")
-	if net.ParseIP(host) == nil && !strings.EqualFold(host, "localhost") {
-		return "the Host header is not an address or localhost"
+	ours := func(name string) bool { return strings.EqualFold(host, name) }
+	if net.ParseIP(host) == nil && !ours("localhost") && !slices.ContainsFunc(h.o.Hosts, ours) {
+		return "the Host header is no address, nor a name of this machine"
 	}
 	if o := r.Header.Get("Origin"); o != "" {
 		if _, from, ok := strings.Cut(o, "://"); !ok || !strings.EqualFold(from, r.Host) {

@@ -13,6 +13,7 @@ import (
 	"rte/internal/auth"
 	"rte/internal/event"
 	"rte/internal/fanout"
+	"rte/internal/journal/journaltest"
 	"rte/internal/session"
 	"rte/signalr"
 	"rte/signalr/client"
@@ -47,18 +48,14 @@ type desk struct {
 
 	mu        sync.Mutex
 	principal *auth.Principal // whoever connects next
-	sinks     map[event.GUID]event.Sink
+	store     *journaltest.Store
 }
 
 func newDesk(t testing.TB, o session.Options) *desk {
 	t.Helper()
-	d := &desk{t: t, cat: event.NewCatalog(), sinks: map[event.GUID]event.Sink{}}
-	index := fanout.New(d.cat, fanout.Options{Plain: true, CatalogNames: o.CatalogNames, Watch: func(org event.GUID, sink event.Sink) (func(), error) {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.sinks[org] = sink
-		return func() {}, nil
-	}})
+	d := &desk{t: t, cat: event.NewCatalog()}
+	d.store = journaltest.New(d.cat)
+	index := fanout.New(d.cat, fanout.Options{Plain: true, CatalogNames: o.CatalogNames, Store: d.store})
 	d.handler = session.New(d.cat, index, o)
 	d.hub = hub.New(hub.Options{
 		Methods: d.handler.Methods(), OnConnected: d.handler.Connected, OnDisconnected: d.handler.Disconnected, MaxMessageBytes: 256 << 10,
@@ -82,6 +79,7 @@ func newDesk(t testing.TB, o session.Options) *desk {
 		if s := index.Stats(); s.Members != 0 || s.Subscriptions != 0 {
 			t.Errorf("the index still has %+v", s)
 		}
+		index.Close()
 		http.DefaultClient.CloseIdleConnections()
 	})
 	return d
@@ -158,13 +156,7 @@ func (d *desk) publish(org event.GUID, name, entity, data string) {
 	if !ok {
 		d.t.Fatalf("no event %s", name)
 	}
-	d.mu.Lock()
-	sink := d.sinks[org]
-	d.mu.Unlock()
-	e := &event.Event{Topic: event.Topic{Org: org, Pair: event.Pair{Kind: typ.Kind, Entity: guid(d.t, entity)}}, Data: []byte(data)}
-	if err := sink(d.t.Context(), e); err != nil {
-		d.t.Fatal(err)
-	}
+	d.store.Publish(&event.Event{Topic: event.Topic{Org: org, Pair: event.Pair{Kind: typ.Kind, Entity: guid(d.t, entity)}}, Data: []byte(data)})
 }
 
 func user(t testing.TB, org event.GUID) *auth.Principal {

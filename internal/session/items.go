@@ -1,6 +1,7 @@
 package session
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -16,7 +17,8 @@ const (
 )
 
 // tooMany is a further text: the connection has as many subscriptions as
-// Options.MaxSubscriptions allows.
+// Options.MaxSubscriptions allows, or its user, organization or node has as
+// many as fanout.Options.Most does.
 const tooMany = "Too many subscriptions"
 
 // An item is one {EntityId, EventName} as a client sends it; members that it
@@ -24,6 +26,25 @@ const tooMany = "Too many subscriptions"
 type item struct {
 	EntityID  *string `json:"entityId"`
 	EventName *string `json:"eventName"`
+	After     cursor  `json:"after"`
+	Snapshot  *bool   `json:"snapshot"`
+}
+
+// A cursor is the place from which a client wants to go on.
+type cursor struct {
+	given bool // the item has one, be it empty or null
+	text  string
+}
+
+// UnmarshalJSON takes any value: what is no text is no cursor of ours, which is
+// no error (contract: the client is told that nothing was recovered).
+func (c *cursor) UnmarshalJSON(b []byte) error {
+	c.given = true
+	if string(b) == "null" || json.Unmarshal(b, &c.text) == nil {
+		return nil
+	}
+	c.text = "?"
+	return nil
 }
 
 // A request is an item as far as it could be understood.
@@ -32,7 +53,12 @@ type request struct {
 	problem      string  // the first check that failed, or ""
 	pair         event.Pair
 	kind         *event.Type // nil while problem is not ""
+	after        cursor
+	snapshot     *bool
 }
+
+// resumes tells whether the client wants to know where it has joined.
+func (r *request) resumes() bool { return r.after.given || r.snapshot != nil }
 
 // read takes the one argument of Subscribe and its kin. Elements may be null:
 // the page's C# sample sends [{…}, null] (I32). Wrong JSON types fail the
@@ -46,6 +72,7 @@ func (h *Handler) read(call *hub.Call) ([]request, error) {
 		return nil, hub.BadArguments()
 	}
 	if len(items) > h.o.MaxItems {
+		h.tooMany.Add(1)
 		return nil, &hub.Error{Text: fmt.Sprintf("Too many items: %d in one call, at most %d are allowed. Use several calls.", len(items), h.o.MaxItems)}
 	}
 	requests := make([]request, len(items))
@@ -61,7 +88,7 @@ func (h *Handler) check(it *item) request {
 	if it == nil {
 		return request{problem: invalidEntity}
 	}
-	r := request{entity: it.EntityID}
+	r := request{entity: it.EntityID, after: it.After, snapshot: it.Snapshot}
 	if it.EventName != nil {
 		name := *it.EventName
 		t, ok := h.cat.Lookup(name)

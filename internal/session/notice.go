@@ -12,10 +12,20 @@ import (
 // contact centre. Only clients that have asked get any, so that older ones
 // see nothing new.
 type notice struct {
-	Kind   string `json:"kind"`
-	At     string `json:"at"` // UTC, milliseconds, Z
-	Reason string `json:"reason,omitempty"`
+	Kind         string   `json:"kind"`
+	At           string   `json:"at"` // UTC, milliseconds, Z
+	Subscription *removed `json:"subscription,omitempty"`
+	Reason       string   `json:"reason,omitempty"`
 }
+
+// removed is the pair that a notice is about, as Subscribe answered it.
+type removed struct {
+	EntityID  string `json:"entityId"`
+	EventName string `json:"eventName"`
+}
+
+// stampNow is the present moment as notices carry it.
+func stampNow() string { return stamp(time.Now()) }
 
 // enableNotices switches notices on or off for this connection.
 func (h *Handler) enableNotices(_ context.Context, call *hub.Call) (signalr.Value, error) {
@@ -24,12 +34,15 @@ func (h *Handler) enableNotices(_ context.Context, call *hub.Call) (signalr.Valu
 		return nil, err
 	}
 	of(call).notices.Store(on)
+	if on {
+		h.late(call.Conn)
+	}
 	return signalr.Null, nil
 }
 
 // Draining tells the clients that asked for notices that this node is about
 // to go. The Close that follows lets them reconnect.
-func (h *Handler) Draining(conns []*hub.Conn) {
+func (h *Handler) Draining() {
 	f := signalr.NewFrame(&signalr.Invocation{
 		Target: "Notice",
 		Arguments: []signalr.Value{signalr.Any(notice{
@@ -38,9 +51,9 @@ func (h *Handler) Draining(conns []*hub.Conn) {
 			Reason: "the node is going down; reconnect to another",
 		})},
 	})
-	for _, c := range conns {
-		if s, ok := c.Value.(*session); ok && s.notices.Load() {
-			c.Send(f)
+	for _, at := range h.register.seats(func(person) bool { return true }) {
+		if at.s.notices.Load() {
+			at.conn.Send(f)
 		}
 	}
 }

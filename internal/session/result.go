@@ -2,17 +2,21 @@ package session
 
 import (
 	"encoding/json"
+	"strconv"
 
 	"rte/internal/event"
+	"rte/internal/fanout"
 	"rte/signalr"
 )
 
 // A result is one line of what Subscribe and Unsubscribe answer: exactly
-// these four members, in this order (product page).
+// the first four members, in this order (product page), and for an item that
+// carried a cursor or asked for a snapshot how it was joined.
 type result struct {
 	subscribed   bool
 	message      string  // "" is null
 	entity, name *string // nil is null
+	joined       *fanout.Joined
 }
 
 type resultList struct {
@@ -40,6 +44,10 @@ func (l resultList) AppendJSON(dst []byte) ([]byte, error) {
 		dst = appendMember(dst, `,"message":`, message)
 		dst = appendMember(dst, `,"entityId":`, r.entity)
 		dst = appendMember(dst, `,"eventName":`, r.name)
+		if r.joined != nil {
+			dst = strconv.AppendBool(append(dst, `,"recovered":`...), r.joined.Recovered)
+			dst = appendMember(dst, `,"cursor":`, &r.joined.Cursor)
+		}
 		dst = append(dst, '}')
 	}
 	return append(dst, ']'), nil
@@ -50,7 +58,11 @@ func (l resultList) AppendJSON(dst []byte) ([]byte, error) {
 func (l resultList) AppendMessagePack(dst []byte) ([]byte, error) {
 	dst = signalr.AppendPackedArray(dst, len(l.results))
 	for _, r := range l.results {
-		dst = signalr.AppendPackedMap(dst, 4)
+		members := 4
+		if r.joined != nil {
+			members = 6
+		}
+		dst = signalr.AppendPackedMap(dst, members)
 		dst = signalr.AppendPackedBool(packName(dst, "Subscribed", l.camel), r.subscribed)
 		var message *string
 		if r.message != "" {
@@ -59,6 +71,10 @@ func (l resultList) AppendMessagePack(dst []byte) ([]byte, error) {
 		dst = packText(packName(dst, "Message", l.camel), message)
 		dst = packText(packName(dst, "EntityId", l.camel), r.entity)
 		dst = packText(packName(dst, "EventName", l.camel), r.name)
+		if r.joined != nil {
+			dst = signalr.AppendPackedBool(packName(dst, "Recovered", l.camel), r.joined.Recovered)
+			dst = packText(packName(dst, "Cursor", l.camel), &r.joined.Cursor)
+		}
 	}
 	return dst, nil
 }

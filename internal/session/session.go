@@ -3,8 +3,11 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"rte/internal/auth"
 	"rte/internal/event"
@@ -19,6 +22,7 @@ type Options struct {
 	MaxSubscriptions int  // of one connection; default 10,000
 	CatalogNames     bool // event names in results as the catalogue spells them, not in lower case
 	CamelMessagePack bool // members in MessagePack named as in JSON, not as the page spells them
+	CloseOnExpiry    bool // connections end with their token (hub.Options.Expires), and clients that asked for notices are told before
 	Logger           *slog.Logger
 }
 
@@ -28,7 +32,15 @@ type Handler struct {
 	index *fanout.Index
 	o     Options
 	names signalr.Value // the answer of AvailableSubscriptions
+
+	register register
+	fallen   atomic.Uint64 // subscriptions that ended with their right
+	tooMany  atomic.Uint64 // calls with more than Options.MaxItems
 }
+
+// TooManyItems counts the calls with more than Options.MaxItems, since the
+// start.
+func (h *Handler) TooManyItems() uint64 { return h.tooMany.Load() }
 
 // New makes a handler of clients that subscribe to the index.
 func New(cat *event.Catalog, index *fanout.Index, o Options) *Handler {
@@ -41,14 +53,30 @@ func New(cat *event.Catalog, index *fanout.Index, o Options) *Handler {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Handler{cat: cat, index: index, o: o, names: signalr.Any(cat.Names())}
+	return &Handler{cat: cat, index: index, o: o, names: signalr.Any(cat.Names()), register: register{people: map[person]map[*hub.Conn]*session{}}}
 }
 
 // A session is one connected client. Its methods run one at a time.
 type session struct {
-	principal *auth.Principal
 	member    *fanout.Member
+	connected time.Time
 	notices   atomic.Bool // the client asked for notices
+	ended     atomic.Bool // somebody has told the connection to go, for good
+
+	// principal may be another one after its rights have changed; user and
+	// organization stay. changes counts that, so that whoever has decided by
+	// what held before looks again (see become).
+	principal atomic.Pointer[auth.Principal]
+	changes   atomic.Uint32
+	changing  sync.Mutex // whoever changes principal, or uses member from outside
+	left      bool       // member has left; guarded by changing
+
+	warned atomic.Pointer[auth.Principal] // of whose token's end the client has been told
+}
+
+func (s *session) person() person {
+	p := s.principal.Load()
+	return person{p.Org, p.User}
 }
 
 // Methods is what the hub offers (product page, "Interface").
@@ -69,16 +97,25 @@ var errNoPrincipal = errors.New("session: connection without principal")
 
 // Connected makes the session (hub.Options.OnConnected). The connection's
 // user must be an *auth.Principal.
-func (h *Handler) Connected(_ context.Context, c *hub.Conn) error {
+func (h *Handler) Connected(ctx context.Context, c *hub.Conn) error {
 	p, ok := c.User().(*auth.Principal)
 	if !ok {
 		return errNoPrincipal
 	}
-	m, err := h.index.Join(p.Org, c)
-	if err != nil {
-		return err
+	m, err := h.index.Join(ctx, p.Org, p.User, c)
+	if err != nil { // the store is away, or the node goes
+		h.o.Logger.Warn("client refused", "conn", c.ID(), "who", p, "reason", "no events", "err", err)
+		return fmt.Errorf("%w: %w", hub.ErrLater, err)
 	}
-	c.Value = &session{principal: p, member: m}
+	s := &session{member: m, connected: time.Now()}
+	s.principal.Store(p)
+	c.Value = s
+	h.register.enter(s.person(), c, s)
+	// What has changed since the token was looked at has not reached it.
+	h.become(c, s, (*auth.Principal).Again)
+	if p.Revoked() && s.end() {
+		c.Dismiss(Revoked, string(Revoked))
+	}
 	h.o.Logger.Info("client connected", "conn", c.ID(), "who", p, "transport", c.Transport().Transport().String(), "protocol", c.ProtocolName())
 	return nil
 }
@@ -89,8 +126,12 @@ func (h *Handler) Disconnected(c *hub.Conn, err error) {
 	if !ok {
 		return // refused by Connected
 	}
+	h.register.leave(s.person(), c)
+	s.changing.Lock()
+	s.left = true
 	s.member.Leave()
-	h.o.Logger.Info("client disconnected", "conn", c.ID(), "who", s.principal, "reason", string(c.Reason()), "err", err)
+	s.changing.Unlock()
+	h.o.Logger.Info("client disconnected", "conn", c.ID(), "who", s.principal.Load(), "reason", string(c.Reason()), "err", err)
 }
 
 func of(call *hub.Call) *session { return call.Conn.Value.(*session) }

@@ -248,7 +248,7 @@ func TestNotices(t *testing.T) {
 		t.Errorf("EnableNotices = %s, want null", got)
 	}
 	plain.call("Subscribe", list(item(userText, "UserStatus")))
-	d.handler.Draining(d.hub.Conns())
+	d.handler.Draining()
 	if got := curious.next(); !strings.HasPrefix(got, `{"kind":"draining","at":"20`) {
 		t.Errorf("notice %s, want one of kind draining", got)
 	}

@@ -2,40 +2,78 @@ package session
 
 import (
 	"context"
+	"errors"
 
 	"rte/internal/event"
+	"rte/internal/fanout"
 	"rte/signalr"
 	"rte/signalr/hub"
 )
 
 // subscribe checks each item (EntityId, then EventName, then permission),
 // joins the good ones and answers one result for each, in order. The answer
-// reaches the client before the first event of a new pair. Items that are
-// subscribed already are answered like new ones and heard once.
-func (h *Handler) subscribe(_ context.Context, call *hub.Call) (signalr.Value, error) {
+// reaches the client before the first event of a new pair, and what a cursor
+// has missed comes right behind it. Items that are subscribed already are
+// answered like new ones and heard once; nothing of them is replayed.
+func (h *Handler) subscribe(ctx context.Context, call *hub.Call) (signalr.Value, error) {
 	requests, err := h.read(call)
 	if err != nil {
 		return nil, err
 	}
 	s := of(call)
-	free := h.o.MaxSubscriptions - s.member.Len()
-	results := make([]result, len(requests))
-	pairs := make([]event.Pair, 0, len(requests))
-	for i, r := range requests {
-		if r.problem == "" && !s.principal.May(r.kind, r.pair.Entity) {
-			r.problem = unauthorized
+	for {
+		changes := s.changes.Load()
+		answer, joins := h.judge(s, requests)
+		err := s.member.Subscribe(ctx, joins, func() bool { return s.changes.Load() == changes }, func(joined []fanout.Joined) {
+			answer.place(requests, joined)
+			call.Complete(answer)
+		})
+		switch {
+		case err == nil:
+			return answer, nil
+		case !errors.Is(err, fanout.ErrStale): // else its rights have changed meanwhile
+			h.o.Logger.Warn("not subscribed", "conn", call.Conn.ID(), "who", s.principal.Load(), "reason", "the store cannot be read", "err", err)
+			return nil, &hub.Error{Text: "What was missed cannot be read at present. Nothing was subscribed; try again."}
 		}
-		if r.problem == "" && len(pairs) >= free && !s.member.Has(r.pair) {
-			r.problem = tooMany
-		}
-		if r.problem == "" {
-			pairs = append(pairs, r.pair)
-		}
-		results[i] = result{subscribed: r.problem == "", message: r.problem, entity: r.entity, name: r.name}
 	}
-	answer := resultList{results, h.o.CamelMessagePack}
-	s.member.Subscribe(pairs, func() { call.Complete(answer) })
-	return answer, nil
+}
+
+// judge says what becomes of the requests, and what is to be joined.
+func (h *Handler) judge(s *session, requests []request) (resultList, []fanout.Join) {
+	p := s.principal.Load()
+	results := make([]result, len(requests))
+	joins := make([]fanout.Join, 0, len(requests))
+	for i := range requests {
+		r := &requests[i]
+		problem := r.problem
+		if problem == "" && !p.May(r.kind, r.pair.Entity) {
+			problem = unauthorized
+		}
+		if problem == "" && !s.member.Reserve(r.pair, h.o.MaxSubscriptions) {
+			problem = tooMany
+		}
+		if problem == "" {
+			joins = append(joins, fanout.Join{
+				Pair: r.pair, After: r.after.text, Snapshot: r.snapshot != nil && *r.snapshot, Since: p.Since(r.kind, r.pair.Entity),
+			})
+		}
+		results[i] = result{subscribed: problem == "", message: problem, entity: r.entity, name: r.name}
+	}
+	return resultList{results, h.o.CamelMessagePack}, joins
+}
+
+// place adds how the pairs were joined, for those that want to know.
+func (l *resultList) place(requests []request, joined []fanout.Joined) {
+	n := 0
+	for i := range l.results {
+		if !l.results[i].subscribed {
+			continue
+		}
+		if requests[i].resumes() {
+			l.results[i].joined = &joined[n]
+		}
+		n++
+	}
 }
 
 // unsubscribe leaves the pairs. One that was never subscribed is answered
@@ -66,14 +104,15 @@ func (h *Handler) explain(_ context.Context, call *hub.Call) (signalr.Value, err
 		return nil, err
 	}
 	s := of(call)
+	p := s.principal.Load()
 	list := make(explanations, len(requests))
 	for i, r := range requests {
 		e := explanation{EntityID: r.entity, EventName: r.name}
 		switch {
 		case r.problem != "":
 			e.Reason = r.problem
-		case !s.principal.May(r.kind, r.pair.Entity):
-			e.Reason = unauthorized + ": " + string(r.kind.Class) + " events of this entity are not open to role " + s.principal.Role.String()
+		case !p.May(r.kind, r.pair.Entity):
+			e.Reason = unauthorized + ": " + string(r.kind.Class) + " events of this entity are not open to role " + p.Role.String()
 		case s.member.Has(r.pair):
 			e.Allowed, e.Subscribed, e.Reason = true, true, "subscribed: its events are pushed to this connection"
 		default:

@@ -8,13 +8,13 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
 	"rte/internal/auth"
 	"rte/internal/event"
 	"rte/internal/fanout"
+	"rte/internal/journal/journaltest"
 	"rte/internal/session"
 	"rte/signalr"
 	"rte/signalr/client"
@@ -32,9 +32,7 @@ type wall struct {
 	types  []*event.Type // two of each class, so that many meet
 	server *signalrtest.Server
 	index  *fanout.Index
-
-	mu    sync.Mutex
-	sinks map[event.GUID]event.Sink
+	store  *journaltest.Store
 }
 
 const wallSecret = "a secret of the wall's tests, 32 bytes and more"
@@ -45,23 +43,15 @@ func newWall(t *testing.T) *wall {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &wall{t: t, cat: event.NewCatalog(), sinks: map[event.GUID]event.Sink{}}
+	w := &wall{t: t, cat: event.NewCatalog()}
+	w.store = journaltest.New(w.cat)
 	classes := map[event.Class]int{}
 	for _, typ := range w.cat.Events {
 		if classes[typ.Class]++; classes[typ.Class] <= 2 {
 			w.types = append(w.types, typ)
 		}
 	}
-	w.index = fanout.New(w.cat, fanout.Options{Plain: true, Watch: func(org event.GUID, sink event.Sink) (func(), error) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.sinks[org] = sink
-		return func() {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			delete(w.sinks, org)
-		}, nil
-	}})
+	w.index = fanout.New(w.cat, fanout.Options{Plain: true, Store: w.store, Linger: -1})
 	s := session.New(w.cat, w.index, session.Options{})
 	h := hub.New(hub.Options{Methods: s.Methods(), OnConnected: s.Connected, OnDisconnected: s.Disconnected, MaxMessageBytes: 256 << 10})
 	tr := transport.NewHandler(h.Accept, transport.Options{Authenticate: func(r *http.Request) (any, error) {
@@ -291,12 +281,7 @@ func (w *wall) round(rnd *rand.Rand, ids []event.GUID, organizations, publishes 
 				strayed++
 			}
 		}
-		w.mu.Lock()
-		sink := w.sinks[to]
-		w.mu.Unlock()
-		if err := sink(w.t.Context(), e); err != nil {
-			w.t.Fatal(err)
-		}
+		w.store.Stray(to, e)
 		for _, t := range tenants {
 			if to == org && t.claims.Org == org && t.pairs[e.Pair] {
 				t.want = append(t.want, heard{e.Entity.String(), w.cat.Type(e.Kind).Key, org.String(), n})

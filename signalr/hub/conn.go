@@ -2,10 +2,8 @@ package hub
 
 import (
 	"context"
-	"math"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"rte/signalr"
 	"rte/signalr/transport"
@@ -33,7 +31,9 @@ type Conn struct {
 	received  atomic.Uint32                    // second of the last message
 	sent      atomic.Uint32                    // second of the last write
 	born      uint32                           // second of the server's clock
+	aged      uint32                           // likewise, when it is old enough; 0 is never
 	expires   atomic.Uint32                    // likewise; 0 is never
+	warns     atomic.Uint32                    // likewise, of OnExpiring; 0 is never, or done
 	pinged    atomic.Bool                      // the client pings, so its silence means something
 	refreshed atomic.Bool                      // OnRefreshed is waiting to run
 
@@ -127,8 +127,7 @@ func (c *Conn) tick(now uint32) {
 		}
 		return
 	}
-	if e := c.expires.Load(); e != 0 && now >= e {
-		c.end(Expired, c.server.o.CloseTexts[Expired], true)
+	if c.outlived(now) {
 		return
 	}
 	if c.Transport().Transport() == transport.LongPolling || c.away() {
@@ -178,17 +177,4 @@ func (c *Conn) Refreshed() {
 			}, nil)
 		})
 	}
-}
-
-// expire finds out when the client's token ends.
-func (c *Conn) expire() {
-	if c.server.o.Expires == nil {
-		return
-	}
-	at := uint32(0)
-	if t := c.server.o.Expires(c.User()); !t.IsZero() {
-		left := min(max(0, time.Until(t)), math.MaxInt32*time.Second)
-		at = max(1, c.server.now.Load()+seconds(left))
-	}
-	c.expires.Store(at)
 }

@@ -77,7 +77,10 @@ func (c *Conn) dispatch(m *signalr.Invocation, bytes int) {
 		e, ok = s.methods[strings.ToLower(m.Target)]
 	}
 	call := &Call{Conn: c, Invocation: m}
-	refusal := s.refusal(m, e, ok)
+	refusal := s.unwanted(c, m)
+	if refusal == "" {
+		refusal = s.refusal(m, e, ok)
+	}
 	if refusal == "" && !m.Stream && e.uploads == 0 {
 		c.enqueue(bytes, func(ctx context.Context) {
 			if !c.gone() {
@@ -113,6 +116,17 @@ func (c *Conn) dispatch(m *signalr.Invocation, bytes int) {
 			c.invoke(ctx, e.method, call, ended)
 		})
 	}
+}
+
+// unwanted is why the application does not want an invocation, "" if it does.
+func (s *Server) unwanted(c *Conn, m *signalr.Invocation) string {
+	if s.o.Admit == nil {
+		return ""
+	}
+	if err := s.o.Admit(c, m.Target); err != nil {
+		return s.errorText(m.Target, err)
+	}
+	return ""
 }
 
 // refusal is why an invocation cannot be run, in the released server's words;

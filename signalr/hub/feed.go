@@ -38,6 +38,7 @@ func (c *Conn) Feed(p []byte) error {
 	case errors.Is(err, errSequence):
 		c.end(Protocol, c.closeText(Protocol, "InvalidOperationException: Sequence ID greater than amount of messages we've received."), true)
 	case errors.Is(err, signalr.ErrTooLarge):
+		c.server.tooLarge.Add(1)
 		c.end(Protocol, c.closeText(Protocol, fmt.Sprintf("InvalidDataException: The maximum message size of %dB was exceeded. The message size can be configured in AddHubOptions.", max)), true)
 	default:
 		c.end(Protocol, c.closeText(Protocol, "InvalidDataException: "+err.Error()), true)

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"slices"
 	"sync"
 
@@ -25,6 +26,7 @@ type outbox struct {
 	room      chan struct{} // not nil while a stream waits; closed when half the bound is free
 	last      []byte        // sent behind pending, then the transport is closed
 	ended     bool          // last is decided: nothing more may be queued
+	dropped   bool          // what waits is not sent any more when it ends
 	failed    bool          // the transport should say that the application failed
 	done      bool          // the transport has been closed, or has ended
 	why       CloseReason   // "" while open
@@ -32,8 +34,10 @@ type outbox struct {
 }
 
 // Send queues a frame. It never blocks. Frames of one caller arrive in its
-// order. When more than Options.QueueBytes would wait, the connection is
-// closed as [Slow]; a connection that ends takes nothing more, which is no
+// order, but for states ([signalr.NewStateFrame]): when half of
+// Options.QueueBytes waits, one takes the place of an older value of its own.
+// When more than Options.QueueBytes would wait, the connection is closed as
+// [Slow]; a connection that ends takes nothing more, which is no
 // error: the client is told by the Close, or has gone.
 func (c *Conn) Send(f *signalr.Frame) {
 	p := c.protocol.Load()
@@ -60,6 +64,11 @@ func (c *Conn) queue(f *signalr.Frame, n int) bool {
 		o.mu.Unlock()
 		return false
 	}
+	if o.bytes+n > c.server.o.QueueBytes/2 && f.IsState() && o.renew(f, n, *c.protocol.Load(), c.server.o.QueueBytes) {
+		o.mu.Unlock()
+		c.server.renewed.Add(1)
+		return true
+	}
 	if o.bytes+n > c.server.o.QueueBytes {
 		o.mu.Unlock()
 		c.end(Slow, c.closeText(Slow, ""), true)
@@ -71,6 +80,25 @@ func (c *Conn) queue(f *signalr.Frame, n int) bool {
 		c.server.flush.add(c)
 	}
 	return true
+}
+
+// renew puts a state of n bytes in the place of an older value that waits. It
+// reports whether there is one. What has been written stays: with stateful
+// reconnect it is counted. The caller holds mu.
+func (o *outbox) renew(f *signalr.Frame, n int, p signalr.Protocol, most int) bool {
+	for i, old := range o.pending {
+		if !f.Replaces(old) {
+			continue
+		}
+		b, err := old.Bytes(p) // encoded when it was queued
+		if err != nil || o.bytes+n-len(b) > most {
+			return false
+		}
+		o.pending[i] = f
+		o.bytes += n - len(b)
+		return true
+	}
+	return false
 }
 
 // put queues a frame of n bytes. It reports whether the flusher must be told.
@@ -104,6 +132,32 @@ func (o *outbox) urge(b []byte) (wake bool) {
 	return wake
 }
 
+// Unqueue takes back the frames that wait and that drop picks; what the
+// transport has taken is on its way. It returns how many there were. drop is
+// called under a lock and must not call back.
+func (c *Conn) Unqueue(drop func(*signalr.Frame) bool) int {
+	p := c.protocol.Load()
+	if p == nil {
+		return 0
+	}
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	before := len(o.pending)
+	o.pending = slices.DeleteFunc(o.pending, func(f *signalr.Frame) bool {
+		gone := drop(f)
+		if gone {
+			b, _ := f.Bytes(*p) // encoded when it was queued
+			o.bytes -= len(b)
+		}
+		return gone
+	})
+	if o.bytes <= c.server.o.QueueBytes/2 {
+		o.makeRoom()
+	}
+	return before - len(o.pending)
+}
+
 // makeRoom tells streams that wait to look again. The caller holds mu.
 func (o *outbox) makeRoom() {
 	if o.room != nil {
@@ -112,11 +166,31 @@ func (o *outbox) makeRoom() {
 	}
 }
 
+// Offer is Send for one who can wait: it queues the frame when half of
+// Options.QueueBytes is free, so that no client is too slow for it. An error is
+// [ErrEnded], or that of ctx. Nothing is queued then.
+func (c *Conn) Offer(ctx context.Context, f *signalr.Frame) error {
+	if c.protocol.Load() == nil {
+		return ErrEnded
+	}
+	return c.offer(ctx, f, func() {})
+}
+
 // Close ends the connection for a reason of the application's: the client is
 // told text ("" for no error) and whether to come back, behind what is
 // already queued.
 func (c *Conn) Close(why CloseReason, text string, allowReconnect bool) {
 	c.end(why, text, allowReconnect)
+}
+
+// Dismiss ends the connection like Close without leave to come back, for who may
+// hear nothing more: what waits is dropped. What the transport has taken before
+// still arrives.
+func (c *Conn) Dismiss(why CloseReason, text string) {
+	c.out.mu.Lock()
+	c.out.dropped = true
+	c.out.mu.Unlock()
+	c.end(why, text, false)
 }
 
 // end queues the Close message and, behind it, the end of the transport. Only
@@ -152,7 +226,7 @@ func (o *outbox) end(why CloseReason, last []byte, failed bool) (wake bool) {
 	}
 	held := o.suspended || o.full
 	o.replay, o.full = nil, false
-	if why == Slow || o.suspended {
+	if why == Slow || o.suspended || o.dropped {
 		o.pending, o.bytes = nil, 0
 	}
 	o.makeRoom()

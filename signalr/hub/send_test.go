@@ -127,6 +127,80 @@ func TestStuckClient(t *testing.T) {
 }
 
 // A client that is slow for a while gets everything, in order.
+
+// TestDismiss: who may hear nothing more is not sent what waits, only the
+// Close.
+func TestDismiss(t *testing.T) {
+	everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
+		s, c, w := pair(at, hub.Options{QueueBytes: 10 << 20})
+		const sent = 100
+		for i := range sent {
+			c.Send(bulk(i))
+			synctest.Wait()
+		}
+		c.Dismiss("revoked", "told why")
+		c.Close(hub.Aborted, "too late", true)
+		for i := 0; ; i++ {
+			got := w.receive()
+			if strings.HasPrefix(got, `{"type":7`) {
+				if want := `{"type":7,"error":"told why"}`; got != want && got != `{"type":7,"error":"told why","allowReconnect":false}` {
+					t.Errorf("received %s, want %s", got, want)
+				}
+				break
+			}
+			// The network takes 64 KiB, the transport a batch of as much.
+			if most := 2 * 64 << 10 / 10_000; i > most {
+				t.Fatalf("received message %d of %d, want at most %d", i+1, sent, most+1)
+			}
+		}
+		w.closed(ws.StatusNormalClosure)
+		synctest.Wait()
+		if st := s.hub.Stats(); st.Closes["revoked"] != 1 || c.Reason() != "revoked" {
+			t.Errorf("reason %s, Stats = %+v", c.Reason(), st)
+		}
+	})
+}
+
+// TestUnqueue takes back what waits and is picked; the rest arrives in order,
+// and the room of what has gone is there again.
+func TestUnqueue(t *testing.T) {
+	everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
+		_, c, w := pair(at, hub.Options{QueueBytes: 600_000})
+		const sent = 60
+		frames := map[*signalr.Frame]int{}
+		for i := range sent {
+			f := bulk(i)
+			frames[f] = i
+			c.Send(f)
+			synctest.Wait()
+		}
+		taken := map[int]bool{}
+		n := c.Unqueue(func(f *signalr.Frame) bool {
+			i := frames[f]
+			taken[i] = i%2 == 1
+			return taken[i]
+		})
+		if n < 10 || n > sent/2 || c.Unqueue(func(f *signalr.Frame) bool { return frames[f]%2 == 1 }) != 0 {
+			t.Errorf("%d of %d taken back, or not all at once", n, sent)
+		}
+		for i := range n { // as many more have room
+			f := bulk(sent + i)
+			c.Send(f)
+		}
+		if c.Reason() != "" {
+			t.Fatalf("ended: %s", c.Reason())
+		}
+		for i := range sent + n {
+			if taken[i] {
+				continue
+			}
+			if got, want := w.receive(), fmt.Sprint(i)+"..."; !strings.Contains(got, want) {
+				t.Fatalf("received %.60s, want message %d", got, i)
+			}
+		}
+	})
+}
+
 func TestSlowClientCatchesUp(t *testing.T) {
 	everyBubble(t, func(t *testing.T, at func(hub.Options) *site) {
 		s, c, w := pair(at, hub.Options{QueueBytes: 10 << 20})

@@ -35,8 +35,8 @@ type Options struct {
 	// nobody. Default: no connection has a user.
 	UserID func(c *Conn) string
 	// OnConnected runs behind the handshake and before the first method. An
-	// error closes the connection; the client stays away. ctx ends with the
-	// connection.
+	// error closes the connection; the client stays away, unless the error wraps
+	// [ErrLater]. ctx ends with the connection.
 	OnConnected func(ctx context.Context, c *Conn) error
 	// OnDisconnected runs once behind everything else of a connection whose
 	// OnConnected ran. err is nil if the client said goodbye.
@@ -46,13 +46,29 @@ type Options struct {
 	// tokens shown before it begins.
 	OnRefreshed func(c *Conn)
 
+	// Admit may refuse an invocation of a target, known or not, before it
+	// waits for its turn: the error is answered like a method's. It is called
+	// by whoever feeds the connection, in the order of the invocations, and
+	// must not block. It may close the connection. Default: all pass.
+	Admit func(c *Conn, target string) error
+
 	// Parallel is how many calls of one connection run at a time; default 1.
 	// With more, their order is not kept.
 	Parallel int
 	// Expires says when a user's token ends; the connection is closed then
 	// ([Expired]), and the client may come back. The zero time is never.
 	// Default: connections outlive tokens.
-	Expires          func(user any) time.Time
+	Expires func(user any) time.Time
+	// OnExpiring runs ExpiringNotice before that, or at once where less time is
+	// left, behind OnConnected; again for each new token. It runs on the
+	// server's clock, so it must not block.
+	OnExpiring     func(c *Conn)
+	ExpiringNotice time.Duration // default a minute
+	// MaxAge is how old a connection may become: it is closed then ([Aged]),
+	// and the client may come back. Each has an age of its own, of three
+	// quarters of MaxAge or more, so that those that came together do not come
+	// back together. Default: any.
+	MaxAge           time.Duration
 	HandshakeTimeout time.Duration // for the first message; default 15 s
 	KeepAlive        time.Duration // a ping is sent after this long without any other message; default 15 s
 	// ClientTimeout is how long a client that has pinged may then be silent;
@@ -93,6 +109,7 @@ const (
 	Refused  CloseReason = "refused"  // no handshake, or OnConnected failed
 	Aborted  CloseReason = "aborted"  // the application wanted it
 	Expired  CloseReason = "expired"  // the client's token has ended (Options.Expires)
+	Aged     CloseReason = "maxage"   // the connection was old enough (Options.MaxAge)
 )
 
 // Stats is a snapshot of a server's counters since its start.
@@ -101,9 +118,11 @@ type Stats struct {
 	Messages    uint64                 // queued for clients, pings not counted
 	Bytes       uint64                 // of all messages handed to transports
 	Invocations uint64                 // received
+	TooLarge    uint64                 // messages above Options.MaxMessageBytes; each ended its connection
 	Pings       uint64                 // sent
 	Resumptions uint64                 // stateful reconnects
 	Replayed    uint64                 // messages sent again by them
+	Renewed     uint64                 // states that took an older value's place in a queue
 	Closes      map[CloseReason]uint64 // ended connections
 }
 
@@ -120,6 +139,8 @@ type Server struct {
 	now                           atomic.Uint32 // seconds since the start, by the sweep
 	messages, bytes, calls, pings atomic.Uint64
 	resumptions, replayed         atomic.Uint64
+	renewed                       atomic.Uint64
+	tooLarge                      atomic.Uint64
 
 	names directory
 
@@ -139,6 +160,7 @@ func New(o Options) *Server {
 	o.ReplayBytes = orDefault(o.ReplayBytes, o.QueueBytes)
 	o.MaxStreams = orDefault(o.MaxStreams, 100)
 	o.Parallel = orDefault(o.Parallel, 1)
+	o.ExpiringNotice = orDefault(o.ExpiringNotice, time.Minute)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -166,6 +188,7 @@ func orDefault[T int | time.Duration](v, def T) T {
 func (s *Server) Accept(tc *transport.Conn) transport.Receiver {
 	c := &Conn{server: s, born: s.now.Load()}
 	c.transport.Store(tc)
+	c.ages()
 	c.expire()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -197,9 +220,11 @@ func (s *Server) Stats() Stats {
 		Messages:    s.messages.Load(),
 		Bytes:       s.bytes.Load(),
 		Invocations: s.calls.Load(),
+		TooLarge:    s.tooLarge.Load(),
 		Pings:       s.pings.Load(),
 		Resumptions: s.resumptions.Load(),
 		Replayed:    s.replayed.Load(),
+		Renewed:     s.renewed.Load(),
 		Closes:      maps.Clone(s.closes),
 	}
 }
@@ -270,31 +295,3 @@ func (s *Server) Close() {
 	s.running.Wait()
 	s.flush.close()
 }
-
-// sweep is the only clock: once a second it pings quiet connections and ends
-// silent ones.
-func (s *Server) sweep() {
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	begin := time.Now()
-	var conns []*Conn
-	for {
-		select {
-		case <-s.stop:
-			return
-		case <-ticker.C:
-		}
-		now := uint32(time.Since(begin) / time.Second)
-		s.now.Store(now)
-		s.mu.Lock()
-		conns = append(conns[:0], s.conns...)
-		s.mu.Unlock()
-		for _, c := range conns {
-			c.tick(now)
-		}
-		clear(conns)
-	}
-}
-
-// seconds rounds a duration up to ticks.
-func seconds(d time.Duration) uint32 { return uint32((d + time.Second - 1) / time.Second) }

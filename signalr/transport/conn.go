@@ -87,6 +87,7 @@ type Conn struct {
 	transport Transport
 	outlives  *resumption // what may outlive the socket; nil unless negotiated
 	link      link        // known before the receiver is
+	leave     func()      // Options.Enter's; nil if there is none
 	joined    bool        // link and receiver are known; guarded by Handler.mu
 }
 

@@ -98,3 +98,49 @@ func TestCORSUpgradeAndPreflight(t *testing.T) {
 	}
 	s.next()
 }
+
+// Every name below a domain, and nothing that only looks like one.
+func TestCORSBelowADomain(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "memory", transport.Options{AllowedOrigins: []string{"https://*.example.com", "http://*.test.example.org:8080"}})
+	for origin, ok := range map[string]bool{
+		"https://desk.example.com":               true,
+		"https://a.b-c.example.com":              true,
+		"HTTPS://Desk.Example.COM":               true,
+		"http://x.test.example.org:8080":         true,
+		"https://example.com":                    false,
+		"https://.example.com":                   false,
+		"https://evilexample.com":                false,
+		"http://desk.example.com":                false,
+		"https://desk.example.com:8443":          false,
+		"https://desk.example.com.evil.com":      false,
+		"https://evil.com/.example.com":          false,
+		"https://evil.com#.example.com":          false,
+		"https://evil.com:1@desk.example.com":    false,
+		"https://evil.com\\.example.com":         false,
+		"http://x.test.example.org":              false,
+		"https://*.example.com.example.com/path": false,
+		"null":                                   false,
+	} {
+		resp, _ := s.do(http.MethodPost, "/negotiate?negotiateVersion=1", http.Header{"Origin": {origin}})
+		if got := resp.StatusCode == http.StatusOK && resp.Header.Get("Access-Control-Allow-Origin") == origin; got != ok {
+			t.Errorf("%s: %s, allowed %q, want allowed: %t", origin, resp.Status, resp.Header.Get("Access-Control-Allow-Origin"), ok)
+		}
+	}
+}
+
+func TestCheckOrigin(t *testing.T) {
+	t.Parallel()
+	for pattern, ok := range map[string]bool{
+		"*": true, "null": true, "https://desk.example.com": true, "http://localhost:3000": true, "https://*.example.com": true,
+		"https://*.example.com:8443": true, "http://[::1]:3000": true, "capacitor://localhost": true,
+		"": false, "desk.example.com": false, "https://": false, "https://desk.example.com/": false, "https://desk.example.com/a": false,
+		"https://desk.example.com?x": false, "https://desk.example.com#x": false, "https://*": false, "https://*desk.example.com": false, "https://desk.*.com": false,
+		"https://*.*.example.com": false, "https://user@desk.example.com": false, "https://desk.example.com:443": false,
+		"http://desk.example.com:80": false, "https://desk.example.com:": false, "https://desk.example.com:x": false,
+	} {
+		if err := transport.CheckOrigin(pattern); (err == nil) != ok {
+			t.Errorf("%q: %v, want good: %t", pattern, err, ok)
+		}
+	}
+}

@@ -44,3 +44,7 @@ func (h *Handler) Spent() int {
 	defer h.mu.Unlock()
 	return len(h.spent)
 }
+
+// Unwatched gives each WebSocket of a new handler a goroutine, as where there
+// is no poller.
+func Unwatched(h *Handler) { h.pollers.none() }

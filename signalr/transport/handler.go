@@ -30,8 +30,9 @@ type Options struct {
 	// Transports are those offered; 0 means all.
 	Transports Transport
 	// AllowedOrigins are the origins whose pages may connect, such as
-	// "https://desk.example.com"; the hub's own always may. Empty means any:
-	// right where tokens, not cookies, say who somebody is.
+	// "https://desk.example.com", or with every name below a domain,
+	// "https://*.example.com"; see [CheckOrigin]. The hub's own always may.
+	// Empty means any: right where tokens, not cookies, say who somebody is.
 	AllowedOrigins []string
 	// Secret signs connection tokens; nodes that share it can adopt each
 	// other's. Default: fresh random bytes.
@@ -60,6 +61,13 @@ type Options struct {
 	// in an answer with status 200, unless it is a [*Refusal]. Default: all
 	// stay.
 	Place func(r *http.Request, user any) (Redirect, error)
+	// Enter may refuse a new connection: with the status of a [*Refusal], else
+	// with 503, and an empty body. negotiated says that its client has
+	// negotiated before, and so has been let in by Place already. leave, if
+	// not nil, is called once when the connection has ended, or has not come
+	// to be after all; it must not block. A socket with which a client comes
+	// back (stateful reconnect) is no new connection. Default: all may enter.
+	Enter func(r *http.Request, user any, negotiated bool) (leave func(), err error)
 	// Refresh lets clients show a new token for an open connection, by POST
 	// on "/refresh" below the hub's path. Set Confirm with it: without, only
 	// an equal user is taken for the same.
@@ -67,6 +75,14 @@ type Options struct {
 	// Lifetime is for how long the token still holds that Authenticate made
 	// user of; clients are told with Refresh. 0 is not told. Default 0.
 	Lifetime func(user any) time.Duration
+	// Elsewhere is asked about a request of a connection that this handler does
+	// not have, but whose token it takes for good: another server that shares
+	// Secret may have it ([Handler.Has]). It hands the request to that server,
+	// answers with what that says and returns true; false means that nobody
+	// has the connection. It is asked before anything has been answered, and
+	// not about a WebSocket's first request, unless its connection may come
+	// back. nil: there are no other servers.
+	Elsewhere func(w http.ResponseWriter, r *http.Request, id string) (answered bool)
 	// Logger gets debug lines about refused requests; default none.
 	Logger *slog.Logger
 }
@@ -79,7 +95,8 @@ type Redirect struct {
 	AccessToken string
 }
 
-// A Refusal is an error of Options.Authenticate with a status of its own.
+// A Refusal is an error of Options.Authenticate, Confirm, Place or Enter with a
+// status of its own.
 type Refusal struct {
 	Status     int           // such as 403 or 503
 	RetryAfter time.Duration // 0: the header is left out
@@ -90,7 +107,7 @@ func (r *Refusal) Error() string { return "refused with status " + strconv.Itoa(
 // Stats is a snapshot of a handler's counters since its start.
 type Stats struct {
 	Negotiations uint64 // answered
-	Refused      uint64 // by Authenticate or origin
+	Refused      uint64 // by Authenticate, Place, Enter or origin
 	Connections  int    // open now
 	Accepted     uint64 // connections made
 }
@@ -105,6 +122,7 @@ type Handler struct {
 
 	running sync.WaitGroup // feeders and writers
 	bufs    *buffers
+	pollers pollers
 
 	mu      sync.Mutex
 	closing bool                  // nothing new comes in
@@ -168,7 +186,7 @@ func Mount(path string, h *Handler, next http.Handler) http.Handler {
 // serve does what is common to every request: origin, preflight, identity. A
 // request of an open connection is its user's business; c is that connection.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, act func(w http.ResponseWriter, r *http.Request, user any, c *Conn)) {
-	if !h.admit(w, r) {
+	if h.elsewhere(w, r) || !h.admit(w, r) {
 		return
 	}
 	_, c := h.connOf(r)
@@ -183,14 +201,14 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, act func(w http.
 // admit looks at the origin and answers preflights. It reports whether the
 // request is still to be answered.
 func (h *Handler) admit(w http.ResponseWriter, r *http.Request) bool {
-	if !h.allowOrigin(w, r) {
+	if !AllowOrigin(w, r, h.o.AllowedOrigins) {
 		h.refused.Add(1)
 		h.o.Logger.Debug("request refused", "reason", "origin")
 		w.WriteHeader(http.StatusForbidden)
 		return false
 	}
-	if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
-		preflight(w, r)
+	if IsPreflight(r) {
+		AnswerPreflight(w, "GET, POST, DELETE, OPTIONS", "authorization, content-type, x-requested-with, x-signalr-user-agent")
 		return false
 	}
 	return true

@@ -88,11 +88,11 @@ func (s *site) tagged(tag string) chan *receiver {
 
 // networks are what a connection can run over; each takes another way through
 // the transport's reading and writing.
-var networks = []string{"tcp", "tls", "memory"}
+var networks = []string{"tcp", "tcp unwatched", "tls", "memory"}
 
 // narrowNetworks are the same with small buffers in the system, so that a
 // client that does not read is felt soon.
-var narrowNetworks = []string{"tcp narrow", "tls narrow", "memory"}
+var narrowNetworks = []string{"tcp narrow", "tcp narrow unwatched", "tls narrow", "memory"}
 
 // newSite serves a hub at /hub; the test's end shuts it down.
 func newSite(t testing.TB, network string, o transport.Options) *site {
@@ -113,12 +113,15 @@ func newSite(t testing.TB, network string, o transport.Options) *site {
 	}, o)
 	mux := transport.Mount("/hub", s.handler, http.NotFoundHandler())
 	kind, how, _ := strings.Cut(network, " ")
+	if strings.Contains(how, "unwatched") {
+		transport.Unwatched(s.handler)
+	}
 	if kind == "memory" {
 		server := signalrtest.NewServer(mux)
 		t.Cleanup(server.Close)
 		s.url, s.client, s.dial, s.memory = server.URL, server.Client(), server.Dial, &server.Network
 	} else {
-		s.serveSystem(mux, kind == "tls", how == "narrow")
+		s.serveSystem(mux, kind == "tls", strings.Contains(how, "narrow"))
 	}
 	s.url += "/hub"
 	t.Cleanup(func() {

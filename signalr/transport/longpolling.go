@@ -35,8 +35,7 @@ type longPoll struct {
 // once: the client sends its handshake only then.
 func (h *Handler) connectLongPoll(w http.ResponseWriter, r *http.Request, user any, id tokenID) {
 	c := newConn(r, user, id, LongPolling)
-	if status, text := h.reserve(c); status != 0 {
-		answer(w, status, text)
+	if !h.enter(w, r, c, true) {
 		return
 	}
 	h.accepted.Add(1)

@@ -14,7 +14,7 @@ type refreshed struct {
 // which counts from then on (authentication refresh of ASP.NET Core 11). Unlike
 // elsewhere the refusals have bodies, with codes that programs read.
 func (h *Handler) refresh(w http.ResponseWriter, r *http.Request) {
-	if !h.admit(w, r) {
+	if h.elsewhere(w, r) || !h.admit(w, r) {
 		return
 	}
 	if r.Method != http.MethodPost {

@@ -10,6 +10,30 @@ import (
 
 // Which connections there are: a handler's part that outlives a request.
 
+// enter lets a new connection in, or has answered its request.
+func (h *Handler) enter(w http.ResponseWriter, r *http.Request, c *Conn, negotiated bool) bool {
+	if h.o.Enter != nil {
+		leave, err := h.o.Enter(r, c.User(), negotiated)
+		if refusal, ok := errors.AsType[*Refusal](err); ok {
+			h.refuse(w, refusal)
+			return false
+		} else if err != nil {
+			h.refuse(w, &Refusal{Status: http.StatusServiceUnavailable})
+			return false
+		}
+		c.leave = leave
+	}
+	status, text := h.reserve(c)
+	if status == 0 {
+		return true
+	}
+	if c.leave != nil {
+		c.leave()
+	}
+	answer(w, status, text)
+	return false
+}
+
 // reserve enters a new connection under its token. Status is 0, or the answer
 // to the request if the token is taken or the handler is closing.
 func (h *Handler) reserve(c *Conn) (status int, text string) {
@@ -72,6 +96,9 @@ func (h *Handler) release(c *Conn, used bool) {
 		}
 	}
 	h.mu.Unlock()
+	if c.leave != nil {
+		c.leave()
+	}
 	h.running.Done()
 }
 
@@ -93,6 +120,7 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		h.running.Wait()
+		h.pollers.close()
 		close(done)
 	}()
 	select {

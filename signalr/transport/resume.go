@@ -114,7 +114,7 @@ func (h *Handler) resumeWebSocket(w http.ResponseWriter, r *http.Request, user a
 		return
 	}
 	next := newConn(r, user, c.token, WebSockets)
-	next.outlives = re
+	next.outlives, next.leave = re, c.leave
 	s, early, ok := h.upgrade(w, r, next)
 	if !ok {
 		re.unclaim()

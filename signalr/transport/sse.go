@@ -29,8 +29,7 @@ type eventStream struct {
 // connectEventStream makes a connection of a GET and serves it until it ends.
 func (h *Handler) connectEventStream(w http.ResponseWriter, r *http.Request, user any, id tokenID) {
 	c := newConn(r, user, id, ServerSentEvents)
-	if status, text := h.reserve(c); status != 0 {
-		answer(w, status, text)
+	if !h.enter(w, r, c, true) {
 		return
 	}
 	h.accepted.Add(1)

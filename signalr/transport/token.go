@@ -58,8 +58,10 @@ func signToken(secret []byte, id tokenID, kind tokenKind, issued time.Time) stri
 // A connToken is what a token says.
 type connToken struct {
 	id   tokenID
-	kind tokenKind     // without its form
-	age  time.Duration // in whole seconds of the clock: at most one more or less
+	kind tokenKind // without its form
+
+	negotiated bool          // it was given out here, and not made for a client that skipped negotiation
+	age        time.Duration // in whole seconds of the clock: at most one more or less
 }
 
 // openToken checks a token. ok is false for anything this secret did not sign.
@@ -73,7 +75,7 @@ func openToken(secret []byte, token string, now time.Time) (t connToken, ok bool
 		!hmac.Equal(b[tokenBytes-macBytes:], tokenMAC(secret, b[:tokenBytes-macBytes])) {
 		return t, false
 	}
-	t.kind = tokenKind(b[0]) &^ tokenFormMask
+	t.kind, t.negotiated = tokenKind(b[0])&^tokenFormMask, true
 	copy(t.id[:], b[1:])
 	issued := int64(binary.BigEndian.Uint32(b[17:]))
 	t.age = time.Duration(now.Unix()-issued) * time.Second

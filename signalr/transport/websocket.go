@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -19,8 +20,7 @@ func isUpgrade(r *http.Request) bool {
 // connectWebSocket makes a connection of an upgrade request.
 func (h *Handler) connectWebSocket(w http.ResponseWriter, r *http.Request, user any, t connToken) {
 	c := newConn(r, user, t.id, WebSockets)
-	if status, text := h.reserve(c); status != 0 {
-		answer(w, status, text)
+	if !h.enter(w, r, c, t.negotiated) {
 		return
 	}
 	s, early, ok := h.upgrade(w, r, c)
@@ -70,7 +70,7 @@ type webSocket struct {
 	socket   socket
 	receiver Receiver
 
-	// owned by run
+	// owned by whoever reads: run, or a poller in readable
 	frames  frameReader
 	deaf    bool // the receiver wants nothing more
 	goodbye bool // the client has sent a close frame
@@ -85,18 +85,74 @@ type webSocket struct {
 	ended     bool          // no write may begin
 	cause     error         // why, if this side cut the connection
 	gate      chan struct{} // not nil while the receiver holds; closed to go on
+	watch     *watch        // not nil: a poller reads
+	reading   bool          // it does so now
+	left      bool          // it will not any more
 }
 
-// run feeds the receiver until the connection ends.
+// run feeds the receiver until the connection ends, or a poller takes over.
 func (s *webSocket) run(early []byte) {
 	s.begin()
 	var err error
 	if s.pause() { // as for all that comes
 		err = s.take(early)
 	}
+	if err == nil && s.pause() && s.h.pollers.watch(s) {
+		return
+	}
 	for err == nil {
 		s.pause()
 		err = s.socket.read(s.take)
+	}
+	s.leave(err)
+}
+
+// readable feeds what the socket has; a poller calls it, and not again before
+// the watch is armed.
+func (s *webSocket) readable() {
+	s.mu.Lock()
+	if s.left {
+		s.mu.Unlock()
+		return
+	}
+	s.reading = true
+	s.mu.Unlock()
+	err := s.socket.readReady(s.take, s.wanted)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reading = false
+	if err == nil && s.ended {
+		err = net.ErrClosed
+	}
+	if err == nil && s.gate == nil {
+		err = s.watch.arm(s)
+	}
+	if err != nil {
+		s.left = true
+		go s.leave(err)
+	}
+}
+
+// unwatched goes on behind what has changed outside: a poller that waits does
+// not see it. The caller holds mu.
+func (s *webSocket) unwatched() {
+	switch {
+	case s.watch == nil || s.reading || s.left:
+	case s.ended:
+		s.left = true
+		go s.leave(net.ErrClosed)
+	case s.gate == nil:
+		if err := s.watch.arm(s); err != nil {
+			s.cut(err)
+		}
+	}
+}
+
+// leave is the end of the connection, or of its socket. err is why nothing more
+// can be read.
+func (s *webSocket) leave(err error) {
+	if s.watch != nil {
+		s.watch.end()
 	}
 	if status, ok := errors.AsType[closeError](err); ok {
 		s.sendClose(ws.StatusCode(status))
@@ -174,6 +230,13 @@ func (s *webSocket) pause() bool {
 	return !s.ended
 }
 
+// wanted tells whether the receiver takes more now.
+func (s *webSocket) wanted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gate == nil && !s.ended
+}
+
 // hold has no effect once the end has begun: then reading must go on, or the
 // end would never be seen.
 func (s *webSocket) hold() {
@@ -195,5 +258,6 @@ func (s *webSocket) open() {
 	if s.gate != nil {
 		close(s.gate)
 		s.gate = nil
+		s.unwatched()
 	}
 }

@@ -123,10 +123,20 @@ func (s *webSocket) sendClose(status ws.StatusCode) {
 	defer s.mu.Unlock()
 	if !s.closeSent && !s.ended {
 		s.closeSent = true
-		s.socket.SetReadDeadline(time.Now().Add(s.h.o.CloseTimeout)) //nolint:errcheck // a dead socket needs none
+		s.bound()
 		s.control(ws.OpClose, binary.BigEndian.AppendUint16(nil, uint16(status)))
 	}
 	s.open() // the answer must be read
+}
+
+// bound ends the wait for the client's answer to a close frame. The caller holds
+// mu.
+func (s *webSocket) bound() {
+	if s.watch != nil {
+		time.AfterFunc(s.h.o.CloseTimeout, func() { s.end(os.ErrDeadlineExceeded) })
+		return
+	}
+	s.socket.SetReadDeadline(time.Now().Add(s.h.o.CloseTimeout)) //nolint:errcheck // a dead socket needs none
 }
 
 func (s *webSocket) close(failed bool) {
@@ -155,4 +165,5 @@ func (s *webSocket) cut(cause error) {
 	s.ended = true
 	s.socket.cut()
 	s.open()
+	s.unwatched()
 }
