@@ -2,7 +2,7 @@
 # longer ones are scripts in tools/. The tools are pinned in tools/go.mod.
 
 TOOL     := go tool -modfile=tools/go.mod
-FUZZTIME ?= 20000x
+FUZZTIME ?= 5000x
 SOAKTIME ?= 10m
 SOAKRUNS ?= 20
 SOAKLIVES ?= 20000
@@ -43,7 +43,7 @@ lint: ## the linters of .golangci.yml; the first build takes minutes
 race: ## the Go tests, with the race detector
 	@go test -race -timeout 10m ./...
 
-fuzz: ## every fuzz target with FUZZTIME inputs (20000x)
+fuzz: ## every fuzz target with FUZZTIME inputs (5000x)
 	@tools/fuzz.sh $(FUZZTIME)
 
 gen: ## make everything that comes of internal/event/catalog.json
