@@ -2,12 +2,12 @@ package bus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"rte/internal/event"
@@ -20,7 +20,7 @@ import (
 type Items struct {
 	bus    *Bus
 	prefix string // "rte.item.0."
-	stream jetstream.Stream
+	stream *stream
 }
 
 // An Item is the record of one.
@@ -43,14 +43,15 @@ func (b *Bus) OpenItems(ctx context.Context, partition int) (*Items, error) {
 	if b.inMemory {
 		c.Storage = jetstream.MemoryStorage
 	}
-	i := &Items{bus: b, prefix: strings.TrimSuffix(c.Subjects[0], ">")}
+	i := &Items{bus: b, prefix: strings.TrimSuffix(c.Subjects[0], ">"), stream: &stream{name: c.Name}}
 	err := b.patiently(ctx, func(ctx context.Context) (err error) {
-		i.stream, err = b.provision(ctx, c, b.external.Replicas)
+		i.stream.handle, err = b.provision(ctx, c, max(b.external.Replicas, b.cluster.Replicas))
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", c.Name, err)
 	}
+	i.stream.replicas.Store(int32(i.stream.handle.CachedInfo().Config.Replicas))
 	return i, nil
 }
 
@@ -64,37 +65,26 @@ func (i *Items) Load(ctx context.Context, take func(Item) error) error {
 }
 
 func (i *Items) load(ctx context.Context, take func(Item) error) error {
-	consumer, err := i.bus.js.OrderedConsumer(ctx, i.stream.CachedInfo().Config.Name, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy})
+	now, err := i.bus.lookPatiently(ctx, i.stream)
 	if err != nil {
-		return fmt.Errorf("%w: %w", event.ErrUnavailable, err)
+		return err
 	}
-	info, err := consumer.Info(ctx)
-	if err != nil {
-		return fmt.Errorf("%w: %w", event.ErrUnavailable, err)
-	}
-	left := info.NumPending
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(5000), jetstream.PullExpiry(30*time.Second))
-	if err != nil {
-		return fmt.Errorf("%w: %w", event.ErrUnavailable, err)
-	}
-	defer context.AfterFunc(ctx, messages.Stop)()
-	defer messages.Stop()
-	for left > 0 {
-		m, err := messages.Next()
-		if err != nil {
-			return fmt.Errorf("%w: %w", event.ErrUnavailable, errors.Join(err, ctx.Err()))
-		}
-		meta, err := m.Metadata()
-		if err != nil {
+	i.stream.replicas.Store(int32(now.replicas)) // they may have become more
+	next := reading{filter: ">", from: 1, upTo: now.last}
+	for whole := now.last == 0; !whole; {
+		var list []*nats.Msg
+		if list, next.from, whole, err = i.bus.orderedMessages(ctx, i.bus.getter, i.stream, next); err != nil {
 			return err
 		}
-		left = meta.NumPending
-		item, err := i.read(m.Subject(), m.Data())
-		if err == nil && len(item.Record) > 0 {
-			err = take(item)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", m.Subject(), err)
+		for _, m := range list {
+			subject := header(m, headerSubject)
+			item, err := i.read(subject, m.Data)
+			if err == nil && len(item.Record) > 0 {
+				err = take(item)
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", subject, err)
+			}
 		}
 	}
 	return nil
@@ -133,7 +123,7 @@ func (i *Items) put(ctx context.Context, items []Item) error {
 	for n := range items {
 		subject := pairSubject(i.prefix, items[n].Org, items[n].List.String(), items[n].ID)
 		if len(items[n].Record) == 0 {
-			if err := i.stream.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
+			if err := i.stream.handle.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
 				return err
 			}
 			continue

@@ -2,14 +2,7 @@ package bus
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"strconv"
-	"strings"
 	"time"
-
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"rte/internal/event"
 )
@@ -17,6 +10,9 @@ import (
 // Partitions is the number of partitions of the store. Every organization
 // lives in one.
 const Partitions = partitions
+
+// PartitionFor is the partition in which an organization lives.
+func PartitionFor(org event.GUID) int { return partitionOf(org, partitions) }
 
 // A Tail is where to begin to read one of a partition's streams.
 type Tail struct {
@@ -32,165 +28,170 @@ type Tail struct {
 	Kinds []event.Kind
 }
 
-// tailPause is the time between two tries to read on.
-const tailPause = 500 * time.Millisecond
+// tailCheck is how often a tail is compared with the stream's leader, for what
+// the live lane has lost without a trace.
+const tailCheck = time.Second
 
 // Tail gives sink every event of a partition's stream, of all organizations,
 // in the order of the store: what is there, then what is stored from then on,
-// until ctx ends or sink returns an error, which is then returned. caught is
-// called, by the same goroutine, once all that was there has been given. It is
-// for the partition's owner: one consumer, where organizations that are followed
-// one by one would be many. States that are replaced before they were read are
-// left out. While the store is away it waits.
+// until ctx ends, the bus is closed, or sink returns an error, which is then
+// returned. caught is called, by the same goroutine, once all that was there has
+// been given. It is for the partition's owner, who would need a flow for every
+// organization else.
+//
+// What is new is taken from the live lane. Numbers of a stream have no gap, so
+// whatever that leaves out shows at once and is read from the store, and what
+// was lost at the end within a second or two. States that were replaced before
+// they could be read are gone. A sink may take its time: what waits for it is
+// bounded, and beyond is read from the store. While the store is away Tail waits.
 func (b *Bus) Tail(ctx context.Context, t Tail, sink event.Sink, caught func()) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(b.life, func() { cancel(errClosed) })()
 	s := b.streams[t.Lane][t.Partition]
-	r := &tailReader{bus: b, stream: s, sink: sink, caught: caught, at: t.After}
-	for _, k := range t.Kinds {
-		r.subjects = append(r.subjects, s.subjects+"*."+b.catalog.Type(k).Key+".*")
+	r := &tailReader{bus: b, stream: s, sink: sink, at: t.After, identity: s.identity.Load()}
+	if t.Lane == StateLane {
+		r.at = 0
 	}
-	for ctx.Err() == nil {
-		err := r.read(ctx)
-		if r.err != nil {
-			return r.err
-		}
-		if b.conn.IsClosed() {
-			return errClosed
-		}
-		if ctx.Err() == nil {
-			b.log.Warn("cannot read a partition yet", "topic", s.name, "seq", r.at, "err", err)
-			pause := time.NewTimer(tailPause)
-			select {
-			case <-ctx.Done():
-			case <-pause.C:
-			}
-			pause.Stop()
+	if len(t.Kinds) > 0 {
+		r.wanted = make([]bool, len(b.catalog.Events))
+		for _, k := range t.Kinds {
+			r.wanted[k] = true
 		}
 	}
-	return context.Cause(ctx)
+	// Before anything is read, so that nothing lies between.
+	tap, err := b.openTap(s, r.wanted)
+	if err != nil {
+		return err
+	}
+	defer tap.close()
+	if err := r.begin(ctx, caught); err != nil {
+		return ended(ctx, err)
+	}
+	return ended(ctx, r.follow(ctx, tap))
 }
 
-// A tailReader reads a stream, consumer after consumer.
+// ended is why something ended: the context's cause before the error that came
+// of it.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// A tailReader reads a stream in the order of its numbers.
 type tailReader struct {
-	bus      *Bus
-	stream   *stream
-	subjects []string
-	sink     event.Sink
-	caught   func() // nil: it has been called
-	at       uint64 // the sequence number read last
-	began    bool   // something was read: the state lane goes on behind it, too
-	err      error  // of sink
+	bus    *Bus
+	stream *stream
+	wanted []bool // by kind; nil: all
+	sink   event.Sink
+
+	at       uint64 // everything up to this number has been given
+	identity uint32 // of the stream that it is a number of
+	less     int    // looks in a row at which the stream had not come as far
 }
 
-// read reads until something fails.
-func (r *tailReader) read(ctx context.Context) error {
-	if !r.began {
-		info, err := r.stream.handle.Info(ctx)
-		if err != nil {
-			return err
-		}
-		if info.State.LastSeq < r.at {
-			r.at = 0
-		}
-	}
-	c := jetstream.OrderedConsumerConfig{FilterSubjects: r.subjects, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: r.at + 1}
-	if r.stream.lane == StateLane && !r.began {
-		c.DeliverPolicy, c.OptStartSeq = jetstream.DeliverLastPerSubjectPolicy, 0
-	}
-	consumer, err := r.bus.js.OrderedConsumer(ctx, r.stream.name, c)
+// begin gives what is there.
+func (r *tailReader) begin(ctx context.Context, caught func()) error {
+	now, err := r.bus.lookPatiently(ctx, r.stream)
 	if err != nil {
 		return err
 	}
-	info, err := consumer.Info(ctx)
-	if err != nil {
+	if now.last < r.at {
+		r.at = 0
+	}
+	if err := r.read(ctx, now.last); err != nil {
 		return err
 	}
-	if info.NumPending == 0 {
-		r.done()
-	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(1000), jetstream.PullExpiry(30*time.Second))
-	if err != nil {
-		return err
-	}
-	defer context.AfterFunc(ctx, messages.Stop)()
-	defer messages.Stop()
-	for {
-		m, err := messages.Next()
-		if err != nil {
-			if errors.Is(err, jetstream.ErrMsgIteratorClosed) && ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			return err
-		}
-		if err := r.give(ctx, m); err != nil {
-			return err
-		}
-	}
-}
-
-// give hands one message on.
-func (r *tailReader) give(ctx context.Context, m jetstream.Msg) error {
-	meta, err := m.Metadata()
-	if err != nil {
-		return err
-	}
-	if meta.Sequence.Stream > r.at || !r.began {
-		r.at, r.began = meta.Sequence.Stream, true
-		e, err := r.event(m, meta)
-		if err != nil {
-			r.bus.unreadable.Add(1)
-			r.bus.log.Warn("message left out", "topic", m.Subject(), "seq", meta.Sequence.Stream, "err", err)
-		} else if r.err = r.sink(ctx, e); r.err != nil {
-			return r.err
-		}
-	}
-	if meta.NumPending == 0 {
-		r.done()
-	}
+	caught()
 	return nil
 }
 
-func (r *tailReader) done() {
-	if r.caught != nil {
-		r.caught()
-		r.caught = nil
+// follow gives what is new.
+func (r *tailReader) follow(ctx context.Context, tap *tap) error {
+	tick := time.NewTicker(tailCheck)
+	defer tick.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case one := <-tap.inside:
+			err = r.heard(ctx, one)
+		case m := <-tap.live:
+			if one, ok := r.bus.readTapped(r.stream, m); ok {
+				err = r.heard(ctx, one)
+			}
+		case <-tick.C:
+			err = r.check(ctx, tap)
+		}
+		if err != nil {
+			return err
+		}
 	}
 }
 
-func (r *tailReader) event(m jetstream.Msg, meta *jetstream.MsgMetadata) (*event.Event, error) {
-	t, err := r.stream.topic(r.bus.catalog, m.Subject())
+// heard takes one message of the live lane.
+func (r *tailReader) heard(ctx context.Context, one stored) error {
+	switch {
+	case one.sequence <= r.at:
+		return nil // it was read from the store
+	case one.sequence > r.at+1:
+		return r.read(ctx, one.sequence)
+	}
+	r.at = one.sequence
+	return r.give(ctx, one.event)
+}
+
+// give hands one event on. nil is one that nobody wants.
+func (r *tailReader) give(ctx context.Context, e *event.Event) error {
+	if e == nil || r.wanted != nil && !r.wanted[e.Kind] {
+		return nil
+	}
+	return r.sink(ctx, e)
+}
+
+// read gives what the store has up to a number.
+func (r *tailReader) read(ctx context.Context, upTo uint64) error {
+	next := reading{filter: ">", from: r.at + 1, upTo: upTo}
+	for whole := r.at >= upTo; !whole; {
+		var list []stored
+		var err error
+		if list, next.from, whole, err = r.bus.ordered(ctx, r.bus.getter, r.stream, next); err != nil {
+			return err
+		}
+		for _, one := range list {
+			r.at = max(r.at, one.sequence)
+			if err := r.give(ctx, one.event); err != nil {
+				return err
+			}
+		}
+	}
+	r.at = max(r.at, upTo)
+	return nil
+}
+
+// check compares with the stream's leader. A stream that was wiped is read from
+// its beginning, one that has lost its newest messages from its end on.
+func (r *tailReader) check(ctx context.Context, tap *tap) error {
+	now, err := r.bus.lookPatiently(ctx, r.stream)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	h := m.Headers()
-	if h == nil {
-		h = nats.Header{}
+	if id := identity(r.stream.name, now.created); id != r.identity {
+		if id != r.stream.identity.Load() {
+			return nil // the lookout has to notice first: cursors have it
+		}
+		r.identity, r.at = id, 0
 	}
-	h[headerSequence] = []string{strconv.FormatUint(meta.Sequence.Stream, 10)}
-	h[headerStamp] = []string{meta.Timestamp.UTC().Format(time.RFC3339Nano)}
-	read, err := readMessage(r.stream, t, &nats.Msg{Header: h, Data: m.Data()})
-	return read.event, err
+	if now.last >= r.at {
+		r.less = 0
+	} else if r.less++; r.less >= lessMany || r.less >= lessAlone && r.stream.alone() {
+		r.at, r.less = now.last, 0
+	}
+	if !tap.empty() {
+		return nil // it comes
+	}
+	return r.read(ctx, now.last)
 }
-
-// topic is the topic whose events are published on a subject.
-func (s *stream) topic(cat *event.Catalog, subject string) (t event.Topic, err error) {
-	rest, ok := strings.CutPrefix(subject, s.subjects)
-	parts := strings.Split(rest, ".")
-	if !ok || len(parts) != 3 {
-		return t, fmt.Errorf("%w: subject", errMessage)
-	}
-	typ, ok := cat.Lookup(parts[1])
-	if !ok {
-		return t, fmt.Errorf("%w: event name", errMessage)
-	}
-	t.Kind = typ.Kind
-	if t.Org, err = event.ParseGUID(parts[0]); err != nil {
-		return t, fmt.Errorf("%w: organization", errMessage)
-	}
-	if t.Entity, err = event.ParseGUID(parts[2]); err != nil {
-		return t, fmt.Errorf("%w: entity", errMessage)
-	}
-	return t, nil
-}
-
-// PartitionFor is the partition in which an organization lives.
-func PartitionFor(org event.GUID) int { return partitionOf(org, partitions) }

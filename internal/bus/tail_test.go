@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -101,6 +103,113 @@ func TestTailEndsWithItsSink(t *testing.T) {
 	}, func() { t.Error("caught, though the sink has failed") })
 	if !errors.Is(err, full) || calls != 1 {
 		t.Errorf("Tail = %v after %d calls, want the sink's error after one", err, calls)
+	}
+}
+
+// TestTailIsWhole: whatever the live lane leaves out, because the sink is slow or
+// at random, every event comes, in the order of the store, and of states those
+// that are newest at the end.
+func TestTailIsWhole(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	for name, o := range map[string]func(t *testing.T) bus.Options{
+		"inside":  func(*testing.T) bus.Options { return bus.Options{} },
+		"outside": func(t *testing.T) bus.Options { return at(natsServer(t, nil)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := open(t, o(t))
+			var mu sync.Mutex
+			random := rand.New(rand.NewPCG(seed, 0))
+			f.Lossy(func(*event.Event) bool {
+				mu.Lock()
+				defer mu.Unlock()
+				return random.IntN(5) == 0
+			})
+			full := make(chan *event.Event) // whoever sends waits for the reader below
+			for _, lane := range []bus.Lane{bus.EventLane, bus.StateLane} {
+				ctx, cancel := context.WithCancel(t.Context())
+				ended := make(chan error, 1)
+				go func() {
+					ended <- f.Tail(ctx, bus.Tail{Lane: lane}, func(ctx context.Context, e *event.Event) error {
+						select {
+						case full <- e:
+						case <-ctx.Done():
+						}
+						return nil
+					}, func() {})
+				}()
+				defer func() {
+					cancel()
+					if err := <-ended; !errors.Is(err, context.Canceled) {
+						t.Errorf("Tail returned %v", err)
+					}
+				}()
+			}
+			const pairs, rounds = 20, 200
+			for n := range rounds {
+				var batch []*event.Event
+				for p := range pairs {
+					batch = append(batch, f.event(f.topic(orgA, "QueueCallInArrived", p), n), f.event(f.topic(orgB, "UserStatus", p), n))
+				}
+				f.publish(batch...)
+			}
+			events, newest := 0, map[event.Topic]*event.Event{}
+			last := map[bool]uint64{}
+			whole := func() bool {
+				done := 0
+				for _, e := range newest {
+					if string(e.Data) == fmt.Sprintf(`{"n":%d}`, rounds-1) {
+						done++
+					}
+				}
+				return done == 2*pairs
+			}
+			for !whole() {
+				e := next(t, full, "event")
+				state := f.cat.Type(e.Kind).Keeps()
+				if e.Sequence <= last[state] {
+					t.Fatalf("%d came behind %d", e.Sequence, last[state])
+				}
+				last[state] = e.Sequence
+				newest[e.Topic] = e
+				if !state {
+					events++
+				}
+			}
+			if events != pairs*rounds {
+				t.Errorf("%d events came, want %d", events, pairs*rounds)
+			}
+		})
+	}
+}
+
+// TestTailHearsEveryState: while it runs, a state that is replaced at once comes
+// all the same.
+func TestTailHearsEveryState(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]func(t *testing.T) bus.Options{
+		"inside":  func(*testing.T) bus.Options { return bus.Options{} },
+		"outside": func(t *testing.T) bus.Options { return at(natsServer(t, nil)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := open(t, o(t))
+			ch := f.tail(bus.Tail{Lane: bus.StateLane})
+			until(t, ch)
+			status := f.topic(orgA, "QueueStatus", 1)
+			var batch []*event.Event
+			for n := range 500 {
+				batch = append(batch, f.event(status, n))
+			}
+			f.publish(batch...)
+			for n := range 500 {
+				if e := next(t, ch, "state"); string(e.Data) != fmt.Sprintf(`{"n":%d}`, n) {
+					t.Fatalf("got %s, want number %d", e.Data, n)
+				}
+			}
+		})
 	}
 }
 
