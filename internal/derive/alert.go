@@ -1,6 +1,7 @@
 package derive
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -16,6 +17,10 @@ type Alert struct {
 	User         event.GUID `json:"userId"`
 	Condition
 	Created time.Time `json:"created"`
+
+	// Basis is what the user's right stands on, for Options.Allowed, in a form
+	// that is its own.
+	Basis json.RawMessage `json:"basis,omitempty"`
 }
 
 // An AlertState is what must be remembered of an alert. The zero value is an

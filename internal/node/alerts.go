@@ -25,9 +25,14 @@ type alertView struct {
 	ID event.GUID `json:"alertId"`
 	derive.Condition
 	Created string `json:"created"`
+	// Suspended: its user may not hear of the entity at present, so it says
+	// nothing.
+	Suspended bool `json:"suspended,omitempty"`
 }
 
-func viewOf(a *derive.Alert) alertView { return alertView{a.ID, a.Condition, stamp(a.Created)} }
+func (n *Node) viewOf(a *derive.Alert) alertView {
+	return alertView{a.ID, a.Condition, stamp(a.Created), !n.mayFire(a)}
+}
 
 // whyNot is the body of an answer that says why not.
 type whyNot struct {
@@ -79,6 +84,7 @@ func (n *Node) caller(w http.ResponseWriter, r *http.Request) *auth.Principal {
 		answer(w, http.StatusForbidden, whyNot{Error: "this role hears nothing"})
 		return nil
 	}
+	n.witness(p)
 	return p
 }
 
@@ -91,7 +97,7 @@ func answer(w http.ResponseWriter, code int, body any) {
 func (n *Node) listAlerts(w http.ResponseWriter, p *auth.Principal) {
 	views := []alertView{}
 	for _, a := range n.consequences.alertsOf(p.Org, p.User) {
-		views = append(views, viewOf(&a))
+		views = append(views, n.viewOf(&a))
 	}
 	answer(w, http.StatusOK, views)
 }
@@ -121,7 +127,8 @@ func (n *Node) addAlert(w http.ResponseWriter, r *http.Request, p *auth.Principa
 		answer(w, http.StatusConflict, whyNot{Error: fmt.Sprintf("at most %d alerts; delete one first", maxAlerts)})
 		return
 	}
-	a := derive.Alert{Organization: p.Org, User: p.User, Condition: *c, Created: time.Now().UTC()}
+	now := time.Now()
+	a := derive.Alert{Organization: p.Org, User: p.User, Condition: *c, Created: now.UTC(), Basis: basisOf(p.Warrant(typ, c.EntityID, now))}
 	rand.Read(a.ID[:]) //nolint:errcheck // it never fails
 	a.ID[6], a.ID[8] = a.ID[6]&0x0f|0x40, a.ID[8]&0x3f|0x80
 	if !n.keep(w, n.consequences.shelf.alerts.Put(r.Context(), shelfKey(a.Organization, a.ID), a)) {
@@ -129,7 +136,7 @@ func (n *Node) addAlert(w http.ResponseWriter, r *http.Request, p *auth.Principa
 	}
 	n.consequences.add(a)
 	w.Header().Set("Location", r.URL.Path+"/"+a.ID.String())
-	answer(w, http.StatusCreated, viewOf(&a))
+	answer(w, http.StatusCreated, n.viewOf(&a))
 }
 
 // add knows an alert before the store has told it: its user may ask at once.

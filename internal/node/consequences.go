@@ -24,6 +24,8 @@ type consequences struct {
 	rules  derive.Options
 	owners []*owner.Owner
 	closes []func() // in this order
+	life   context.Context
+	work   sync.WaitGroup // what is done in life
 
 	mu      sync.Mutex
 	alerts  map[event.GUID]map[event.GUID]derive.Alert // by organization and id
@@ -39,10 +41,13 @@ func (n *Node) conclude(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	rules.Allowed = n.mayFire
 	c := &consequences{rules: rules, alerts: map[event.GUID]map[event.GUID]derive.Alert{}, figures: map[event.GUID]map[event.GUID]derive.Figures{}}
 	if c.shelf, err = openShelf(ctx, n.bus); err != nil {
 		return err
 	}
+	life, end := context.WithCancel(context.Background())
+	c.life, c.closes = life, []func(){func() { end(); c.work.Wait() }}
 	n.consequences = c
 	for _, watch := range []func() (func(), error){
 		func() (func(), error) { return c.shelf.alerts.Watch(ctx, entry(&c.mu, c.alerts)) },
@@ -65,12 +70,10 @@ func (n *Node) conclude(ctx context.Context) error {
 			return err
 		}
 	}
-	life, end := context.WithCancel(context.Background())
-	var owning sync.WaitGroup
 	for p := range bus.Partitions {
-		w := owner.New(owner.Options{Catalog: n.cat, Store: &partition{c.shelf, p, items[p]}, Rules: rules, Logger: n.log})
+		w := owner.New(owner.Options{Catalog: n.cat, Store: &partition{c.shelf, n.registry, p, items[p]}, Rules: rules, Logger: n.log})
 		c.owners = append(c.owners, w)
-		owning.Go(func() {
+		c.work.Go(func() {
 			err := n.bus.Own(life, fmt.Sprintf("rules-%d", p), func(ctx context.Context, _ uint64) {
 				if err := w.Run(ctx); err != nil {
 					n.log.Error("nothing follows from events for now", "err", err)
@@ -87,7 +90,6 @@ func (n *Node) conclude(ctx context.Context) error {
 			}
 		})
 	}
-	c.closes = append([]func(){func() { end(); owning.Wait() }}, c.closes...)
 	return nil
 }
 
@@ -98,6 +100,15 @@ func (c *consequences) close() {
 	}
 	for _, stop := range c.closes {
 		stop()
+	}
+}
+
+// later does something that nobody waits for.
+func (c *consequences) later(do func(context.Context)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.life.Err() == nil { // close waits only for what has begun before
+		c.work.Go(func() { do(c.life) })
 	}
 }
 

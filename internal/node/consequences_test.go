@@ -132,12 +132,14 @@ func TestAlerts(t *testing.T) {
 	}
 	v := w.visit(agent(t))
 	v.subscribe(userText+":UserAlert", userText+":UserQueueAlert")
+	w.until("rte_rules_alerts 1")
 	queue(6)
 	hears(v, "6")
 	queue(7)
 	w.stop()
 
 	w = start(t, keep)
+	w.until("rte_rules_owned 1") // before, only the newest value counts
 	if d := cmp.Diff(want, list(agent(t))); d != "" {
 		t.Errorf("alerts after a restart (-want +got):\n%s", d)
 	}
@@ -162,6 +164,92 @@ func TestAlerts(t *testing.T) {
 	}
 	if all := list(agent(t)); len(all) != 0 {
 		t.Errorf("deleted alert is there: %v", all)
+	}
+}
+
+// TestAlertsNeedTheRight: an alert says nothing while its user may not hear of
+// the entity, by what the platform says or by a newer token, and its user sees
+// that.
+func TestAlertsNeedTheRight(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	w.until("rte_rules_owned 1")
+	good := fmt.Sprintf(`{"entityId":%q,"eventName":"QueueStatus","field":"MaxWaitTime","operator":">","value":5}`, queueText)
+	if status, text := w.call(agent(t), http.MethodPost, "/api/v1/alerts", good); status != http.StatusCreated {
+		t.Fatalf("POST: %d %s", status, text)
+	}
+	w.until("rte_rules_alerts 1")
+	v := w.visit(agent(t))
+	v.subscribe(userText + ":UserAlert")
+	waits := func(n int) { w.publish(orgA, "QueueStatus", queueText, fmt.Sprintf(`{"MaxWaitTime":%d}`, n)) }
+	hears := func(want string) {
+		t.Helper()
+		if got := v.next().member(t, "value"); got != want {
+			t.Errorf("got the alert for %s, want that for %s", got, want)
+		}
+	}
+	suspended := func(token string) bool {
+		_, text := w.call(token, http.MethodGet, "/api/v1/alerts", "")
+		var all []struct{ Suspended bool }
+		if err := json.Unmarshal([]byte(text), &all); err != nil || len(all) != 1 {
+			t.Fatalf("GET: %s", text)
+		}
+		return all[0].Suspended
+	}
+	waits(6)
+	hears("6")
+	waits(0)
+
+	rights := fmt.Sprintf(`{"organizationId":%q,"userId":%q,`, orgA, userText)
+	w.said("rights", rights+`"queues":[]}`)
+	if !suspended(agent(t)) {
+		t.Error("the right is gone, and the alert is not suspended")
+	}
+	waits(7)
+	waits(0)
+	w.said("rights", rights+`"reset":true}`)
+	if suspended(agent(t)) {
+		t.Error("the right is back, and the alert is suspended")
+	}
+	waits(8)
+	hears("8")
+	waits(0)
+
+	// A token without the queue, that is not older.
+	narrow := sign(t, func(c *auth.Claims) { c.Queues = nil })
+	w.visit(narrow)
+	w.eventually("the alert is suspended", func() bool { return suspended(narrow) })
+	waits(9)
+	waits(0)
+	old := sign(t, func(c *auth.Claims) { c.IssuedAt = time.Now().Add(-time.Minute) })
+	w.visit(old)
+	if !suspended(narrow) {
+		t.Error("an older token has given the right back")
+	}
+	w.visit(agent(t))
+	w.eventually("the alert is not suspended", func() bool { return !suspended(old) })
+	waits(10)
+	hears("10")
+}
+
+// TestListsByThePlatform: who is active on a list is counted once the platform
+// has posted the list, on any node.
+func TestListsByThePlatform(t *testing.T) {
+	t.Parallel()
+	w := start(t, func(c *node.Config) { c.LookEvery = time.Second })
+	v := w.visit(agent(t))
+	v.subscribe(listText + ":CallbackListStatus")
+	w.publish(orgA, "UserStatus", userText, `{"Serving":true,"ServingCallback":true}`)
+	w.said("lists", fmt.Sprintf(`{"organizationId":%q,"callListId":%q,"isAutoAllocate":true,"agents":[%q,%q]}`, orgA, listText, userText, otherText))
+	for { // the user's status may be counted a second later
+		got := v.next()
+		active, serving := got.member(t, "totalActiveAgents"), got.member(t, "totalServingAgents")
+		if active != "2" {
+			t.Fatalf("got %s, want two active agents", got.Data)
+		}
+		if serving == "1" {
+			return
+		}
 	}
 }
 

@@ -61,6 +61,7 @@ func (n *Node) figures(add func(ops.Figure)) {
 	n.registryFigures(one, labelled)
 	n.limitFigures(add)
 	n.streamFigures(one, labelled)
+	n.ruleFigures(one, labelled)
 
 	i := n.ingest.Stats()
 	one("publish_requests_total", "Requests to the publish API.", float64(i.Requests))

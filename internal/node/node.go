@@ -134,9 +134,6 @@ func (n *Node) Start(ctx context.Context) (err error) {
 		return err
 	}
 	n.verifier.Start(ctx)
-	if err := n.conclude(ctx); err != nil {
-		return err
-	}
 	drift := ingest.NewDrift(n.cat, n.log)
 	secret, err := n.tokenSecret(ctx)
 	if err != nil {
@@ -144,6 +141,9 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	}
 	n.join(drift, secret)
 	if err := n.record(ctx); err != nil {
+		return err
+	}
+	if err := n.conclude(ctx); err != nil {
 		return err
 	}
 	if err := n.meetOthers(); err != nil {

@@ -10,24 +10,17 @@ import (
 	"rte/internal/derive"
 	"rte/internal/event"
 	"rte/internal/owner"
+	"rte/internal/registry"
 )
 
-// A shelf is what is kept beside the events for the rules: what users and the
-// platform have said, and what an owner must remember. The first two are read
-// by every node.
+// A shelf is what is kept beside the events for the rules: what users have said,
+// and what an owner must remember. The first two are read by every node.
 type shelf struct {
 	bus     *bus.Bus
 	alerts  *bus.KV[derive.Alert]
 	figures *bus.KV[derive.Figures]
 	states  *bus.KV[derive.AlertState]
 	places  *bus.KV[uint64]
-	lists   *bus.KV[callList]
-}
-
-// A callList is what the admin API keeps of one; more is there.
-type callList struct {
-	AutoAllocate bool         `json:"isAutoAllocate"`
-	Agents       []event.GUID `json:"agents"`
 }
 
 func openShelf(ctx context.Context, b *bus.Bus) (s *shelf, err error) {
@@ -42,9 +35,6 @@ func openShelf(ctx context.Context, b *bus.Bus) (s *shelf, err error) {
 		return nil, err
 	}
 	if s.places, err = bus.OpenKV[uint64](ctx, b, "places"); err != nil {
-		return nil, err
-	}
-	if s.lists, err = bus.OpenKV[callList](ctx, b, "lists"); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -64,8 +54,9 @@ func readKey(key string) (org, id event.GUID, ok bool) {
 // A partition is the store of one partition's owner (owner.Store).
 type partition struct {
 	*shelf
-	number int
-	items  *bus.Items
+	registry *registry.Registry
+	number   int
+	items    *bus.Items
 }
 
 func (p *partition) mine(org event.GUID) bool { return bus.PartitionFor(org) == p.number }
@@ -157,34 +148,30 @@ func (p *partition) KeepPlace(ctx context.Context, sequence uint64) error {
 // Watch gives take the lists and the alerts.
 func (p *partition) Watch(ctx context.Context, take func(owner.Change)) (stop func(), err error) {
 	var one sync.Mutex // take is called one call at a time
-	say := func(key string, change func(org, id event.GUID) owner.Change) {
-		if org, id, ok := readKey(key); ok && p.mine(org) {
+	say := func(org event.GUID, c owner.Change) {
+		if p.mine(org) {
 			one.Lock()
 			defer one.Unlock()
-			take(change(org, id))
+			take(c)
 		}
 	}
-	lists, err := p.lists.Watch(ctx, func(e bus.Entry[callList]) {
-		say(e.Key, func(org, id event.GUID) owner.Change {
-			return owner.Change{List: &owner.List{Organization: org, ID: id, Gone: e.Deleted, AutoAllocate: e.Value.AutoAllocate, Agents: e.Value.Agents}}
-		})
-	})
-	if err != nil {
-		return nil, err
-	}
 	alerts, err := p.alerts.Watch(ctx, func(e bus.Entry[derive.Alert]) {
-		say(e.Key, func(org, id event.GUID) owner.Change {
-			if e.Deleted {
-				return owner.Change{Alert: &derive.Alert{Organization: org, ID: id}, Gone: true}
-			}
+		org, id, ok := readKey(e.Key)
+		switch {
+		case !ok:
+		case e.Deleted:
+			say(org, owner.Change{Alert: &derive.Alert{Organization: org, ID: id}, Gone: true})
+		default:
 			a := e.Value
 			a.Organization, a.ID = org, id
-			return owner.Change{Alert: &a}
-		})
+			say(org, owner.Change{Alert: &a})
+		}
 	})
 	if err != nil {
-		lists()
 		return nil, err
 	}
-	return func() { alerts(); lists() }, nil
+	lists := p.registry.WatchLists(func(l registry.ListChange) {
+		say(l.Organization, owner.Change{List: &owner.List{Organization: l.Organization, ID: l.ID, Gone: l.Gone, AutoAllocate: l.AutoAllocate, Agents: l.Agents}})
+	})
+	return func() { lists(); alerts() }, nil
 }

@@ -75,14 +75,16 @@ type Options struct {
 	Logger *slog.Logger     // nil: none
 }
 
-// Stats are figures of an owner, of the time in which it owned something.
+// Stats are figures of an owner.
 type Stats struct {
-	Owner   bool // now, and at work
-	Rules   derive.Stats
-	Read    uint64 // events
-	Skipped uint64 // derived events that the owner before had published
-	Refused uint64 // derived events that the store did not take, for good
-	Retries uint64 // because the store was away
+	Owner   bool         // now, and at work
+	Rules   derive.Stats // what they have done is of the newest time of owning
+	Ticks   uint64
+	Read    uint64        // events
+	Lag     time.Duration // the longest of the last second between the store and the rules
+	Skipped uint64        // derived events that the owner before had published
+	Refused uint64        // derived events that the store did not take, for good
+	Retries uint64        // because the store was away
 }
 
 // An Owner runs the rules. Run runs once at a time; Stats is safe for

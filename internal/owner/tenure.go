@@ -22,6 +22,7 @@ type tenure struct {
 	ready  bool                             // … and what follows from it is stored: ticks may come
 	done   uint64                           // sequence of the newest event that was dealt with
 	places []mark                           // of the last seconds, the oldest first
+	lag    time.Duration                    // the longest since the last tick
 	stats  Stats
 
 	changes inbox
@@ -114,6 +115,9 @@ func (t *tenure) take(q *queue, e *event.Event) {
 		switch {
 		case e != nil:
 			t.stats.Read++
+			if n == 0 && t.ready {
+				t.lag = max(t.lag, t.o.Now().Sub(e.Stored))
+			}
 			t.rules.Event(e, &t.out)
 			if q == &t.events {
 				t.done = e.Sequence
@@ -143,13 +147,19 @@ func (t *tenure) second() {
 	t.rules.Tick(now, &t.out)
 	t.places = append(t.places, mark{now, t.done})
 	t.stats.Owner = true
+	t.stats.Ticks++
+	t.stats.Lag, t.lag = t.lag, 0
 	t.tell()
 }
 
-// tell makes the figures visible.
+// tell makes the figures visible. Who is no owner holds nothing.
 func (t *tenure) tell() {
 	s := t.stats
 	s.Rules = t.rules.Stats()
+	if !s.Owner {
+		r := &s.Rules
+		s.Lag, r.Callbacks, r.OpenCallbacks, r.Lists, r.Users, r.Alerts, r.Queues, r.WaitingCalls = 0, 0, 0, 0, 0, 0, 0, 0
+	}
 	t.Owner.stats.Store(&s)
 }
 
