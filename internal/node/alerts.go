@@ -129,7 +129,7 @@ func (n *Node) addAlert(w http.ResponseWriter, r *http.Request, p *auth.Principa
 	}
 	now := time.Now()
 	a := derive.Alert{Organization: p.Org, User: p.User, Condition: *c, Created: now.UTC(), Basis: basisOf(p.Warrant(typ, c.EntityID, now))}
-	rand.Read(a.ID[:]) //nolint:errcheck // it never fails
+	rand.Read(a.ID[:]) // never fails (crypto/rand)
 	a.ID[6], a.ID[8] = a.ID[6]&0x0f|0x40, a.ID[8]&0x3f|0x80
 	if !n.keep(w, n.consequences.shelf.alerts.Put(r.Context(), shelfKey(a.Organization, a.ID), a)) {
 		return
