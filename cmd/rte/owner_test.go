@@ -162,7 +162,9 @@ func TestOwnerKilled(t *testing.T) {
 	x := &transcript{t: t, url: base, token: token, lines: map[string][]heardLine{}}
 	hearing, deaf := context.WithCancel(context.Background())
 	var work sync.WaitGroup
-	work.Go(func() { x.listen(hearing, "callbackchanged,usercallbackchanged,callbackliststatus,useralert,userqueuealert") })
+	work.Go(func() {
+		x.listen(hearing, "callbackchanged,usercallbackchanged,callbackliststatus,useralert,userqueuealert")
+	})
 	defer work.Wait()
 	defer deaf()
 
