@@ -65,7 +65,7 @@ bench: ## the Go benchmarks; compare two outputs with: go tool -modfile=tools/go
 	@go test -run '^$$' -bench . -benchmem ./...
 
 soak: ## by hand, hours: the long forms of tests and fuzzing, SOAKTIME (10m) each, SOAKLIVES (20000) lives of connections, and the Go tests SOAKRUNS (20) times in random order
-	@RTE_SOAK=$(SOAKTIME) go test -run 'Killed|Memory|DiskFull|Lossless' -v -timeout 8h ./cmd/rte
+	@RTE_SOAK=$(SOAKTIME) go test -run 'Killed|Memory|DiskFull|Lossless|ResumeMany|Stalled' -v -timeout 8h ./cmd/rte
 	@RTE_SOAK=$(SOAKTIME) go test -race -run 'Follow(Losses|Cut|KilledLeader|FrozenLeader)' -v -timeout 8h ./internal/bus
 	@go test -race -shuffle on -count $(SOAKRUNS) -timeout 8h ./...
 	@go test -race -run Interleavings ./signalr/hub -resume.rounds $(SOAKLIVES)
