@@ -94,6 +94,9 @@ func (l *limits) fullText(s limit.Scope) string {
 // has come through place, where the rate was asked.
 func (n *Node) enter(r *http.Request, user any, negotiated bool) (leave func(), err error) {
 	who := whose(user)
+	if p, ok := user.(*auth.Principal); ok {
+		n.witness(p)
+	}
 	if full := n.limits.connections.Take(who); full != limit.None {
 		n.log.Info("client refused", "remote", r.RemoteAddr, "who", user, "reason", "too many connections", "scope", full.String())
 		return nil, refusal(full, fullRetry)
@@ -125,9 +128,17 @@ func (n *Node) bounded(o hub.Options) hub.Options {
 		o.OnExpiring = n.session.Expiring
 	}
 	if n.cfg.TokenRefresh {
-		o.OnRefreshed = n.session.Refreshed
+		o.OnRefreshed = n.refreshed
 	}
 	return o
+}
+
+// refreshed takes the principal of a new token (hub.Options.OnRefreshed).
+func (n *Node) refreshed(c *hub.Conn) {
+	n.session.Refreshed(c)
+	if p, ok := c.User().(*auth.Principal); ok {
+		n.witness(p)
+	}
 }
 
 // guarded adds to the transport's options what the limits ask.

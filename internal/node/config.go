@@ -28,6 +28,8 @@ type Config struct {
 	Keys `embed:""`
 	NATS `embed:""`
 
+	Rules `embed:""`
+
 	Limits  `embed:""`
 	Cluster `embed:""`
 

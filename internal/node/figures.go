@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"rte/internal/bus"
+	"rte/internal/ingest"
 	"rte/internal/ops"
 	"rte/internal/session"
 	"rte/internal/tail"
@@ -61,6 +62,7 @@ func (n *Node) figures(add func(ops.Figure)) {
 	n.registryFigures(one, labelled)
 	n.limitFigures(add)
 	n.streamFigures(one, labelled)
+	n.ruleFigures(one, labelled)
 
 	i := n.ingest.Stats()
 	one("publish_requests_total", "Requests to the publish API.", float64(i.Requests))
@@ -76,12 +78,7 @@ func (n *Node) figures(add func(ops.Figure)) {
 		labelled("publish_refused_total", "Publish requests that were not answered 200, by reason.", "reason", refused.why, float64(refused.n))
 	}
 
-	for _, d := range i.Drift {
-		add(ops.Figure{
-			Name: "drift_total", Help: "Values of payloads that are not as the catalogue says, by event and kind.",
-			Labels: []ops.Label{{Name: "event", Value: d.Event}, {Name: "kind", Value: d.Kind.String()}}, Value: float64(d.Count),
-		})
-	}
+	driftFigures(i.Drift, add)
 
 	if n.nats != nil {
 		m := n.nats.Stats()
@@ -100,6 +97,16 @@ func (n *Node) figures(add func(ops.Figure)) {
 	storeFigures(&b, n.nats != nil, one, labelled)
 	clusterFigures(&b, add)
 	n.otherFigures(one)
+}
+
+// driftFigures are those of payloads that are not as the catalogue says.
+func driftFigures(drift []ingest.DriftCount, add func(ops.Figure)) {
+	for _, d := range drift {
+		add(ops.Figure{
+			Name: "drift_total", Help: "Values of payloads that are not as the catalogue says, by event and kind.",
+			Labels: []ops.Label{{Name: "event", Value: d.Event}, {Name: "kind", Value: d.Kind.String()}}, Value: float64(d.Count),
+		})
+	}
 }
 
 // storeFigures are those of the bus.

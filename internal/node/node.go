@@ -45,6 +45,9 @@ type Node struct {
 	elsewhere atomic.Pointer[elsewhere] // nil while there can be no other nodes
 	ingest    *ingest.HTTP
 	nats      *ingest.NATS // nil where nobody can send messages
+
+	consequences *consequences
+
 	limits    *limits
 	tail      *tail.Handler
 	standing  standing // streams under way
@@ -78,6 +81,9 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	}
 	cert, err := newCertificate("tls", cfg.TLSCert, cfg.TLSKey, log)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := cfg.options(); err != nil {
 		return nil, err
 	}
 	cat, err := ReadCatalog(cfg.CatalogOverlay)
@@ -135,6 +141,9 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	}
 	n.join(drift, secret)
 	if err := n.record(ctx); err != nil {
+		return err
+	}
+	if err := n.conclude(ctx); err != nil {
 		return err
 	}
 	if err := n.meetOthers(); err != nil {
@@ -231,6 +240,7 @@ func (n *Node) stop(ctx context.Context) error {
 	}
 	n.operatorHall.close()
 	n.verifier.Close()
+	n.consequences.close()
 	n.index.Close()
 	n.forget()
 	errs = append(errs, n.bus.Close(ctx), n.admin.close(ctx))
@@ -251,6 +261,7 @@ func (n *Node) abandon() {
 		}
 	}
 	n.verifier.Close()
+	n.consequences.close()
 	n.forget()
 	n.leaveOthers()
 	if n.bus != nil {
