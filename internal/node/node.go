@@ -60,6 +60,8 @@ type Node struct {
 	operatorHall           hall                        // what only operators are served by the last
 	shutDoor               func(context.Context) error // lets no more messages in
 	state                  atomic.Value                // string: why the node is not ready, "" when it is
+	leaving                chan struct{}               // closed when Stop begins
+	minding                sync.WaitGroup
 	stopOnce               sync.Once
 	stopErr                error
 }
@@ -94,7 +96,7 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: log, directory: directory, revoked: revoked, verifier: v, cat: cat, cert: cert, clientCA: authority, limits: newLimits(&cfg.Limits)}
+	n := &Node{cfg: cfg, leaving: make(chan struct{}), log: log, directory: directory, revoked: revoked, verifier: v, cat: cat, cert: cert, clientCA: authority, limits: newLimits(&cfg.Limits)}
 	if _, err := n.store(); err != nil {
 		return nil, err
 	}
@@ -153,6 +155,7 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	if err := n.openDoor(drift); err != nil {
 		return err
 	}
+	n.minding.Go(n.mindStore)
 	n.state.Store("")
 	n.logReady()
 	return nil
@@ -221,6 +224,8 @@ func (n *Node) Stop(ctx context.Context) error {
 
 func (n *Node) stop(ctx context.Context) error {
 	n.state.Store("draining")
+	close(n.leaving)
+	n.minding.Wait()
 	n.log.Info("draining", "clients", n.hub.Stats().Connections, "over", n.cfg.Drain)
 	n.session.Draining()
 	n.hasteOthers()
