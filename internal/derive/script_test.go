@@ -194,7 +194,7 @@ func (p *player) set(words []string) error {
 			var age time.Duration
 			age, err = time.ParseDuration(text)
 			t, _ := p.cat.Lookup(name)
-			p.fresh = derive.NewFreshness(map[event.Kind]time.Duration{t.Kind: age}, 0)
+			p.fresh = derive.NewFreshness(map[event.Kind]time.Duration{t.Kind: age}, derive.NewRoom(0))
 		default:
 			err = fmt.Errorf("unknown setting %q", name)
 		}
