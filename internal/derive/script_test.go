@@ -45,6 +45,7 @@ type player struct {
 
 	// What is in the store, for the next owner.
 	log       []*event.Event  // that are no states
+	reach     time.Duration   // how far back the next owner reads it; 0: all
 	published map[string]bool // ids
 	lists     map[event.GUID]func()
 	kept      map[event.GUID]derive.Callback
@@ -312,7 +313,9 @@ func (p *player) takeOver() {
 		p.rules.Event(e, &p.out)
 	}
 	for _, e := range p.log {
-		p.rules.Event(e, &p.out)
+		if p.reach == 0 || p.now.Sub(e.Stored) <= p.reach {
+			p.rules.Event(e, &p.out)
+		}
 	}
 }
 
