@@ -112,6 +112,7 @@ func house() map[string]room {
 		}},
 		"internal/fanout": {floor: 3, imports: map[string]string{
 			"internal/event":   "topics and events",
+			"internal/derive":  "which states are stale",
 			"internal/limit":   "bounds, and whose they are",
 			"internal/journal": "what a client that comes has missed",
 			"signalr":          "an event becomes one frame",
@@ -137,6 +138,7 @@ func house() map[string]room {
 		}},
 		"internal/session": {floor: 4, imports: map[string]string{
 			"internal/auth":   "whose the client is, and what it may hear",
+			"internal/derive": "what it is told of stale states",
 			"internal/event":  "names and Guids of items",
 			"internal/fanout": "a subscription is a place in the index",
 			"signalr":         "results are values that write themselves",
@@ -158,6 +160,7 @@ func house() map[string]room {
 			"internal/owner":     "made and joined here",
 			"internal/session":   "made and joined here",
 			"internal/tail":      "made and joined here",
+			"signalr":            "what the session makes for the index is a frame",
 			"signalr/hub":        "made and joined here",
 			"signalr/transport":  "made and joined here",
 		}},

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 
 import { openBrowser } from './chromium.mjs';
 import { demo } from './demo.mjs';
@@ -31,9 +32,14 @@ async function open(t, url) {
   });
   const requests = new Inbox();
   page.on('request', (r) => requests.push(r));
+  // The newest figures of the day that the page was told.
+  const figures = { newest: [] };
+  page.on('response', async (r) => {
+    if (new URL(r.url()).pathname === '/api/v1/figures' && r.status() === 200) figures.newest = await r.json().catch(() => figures.newest);
+  });
   const response = await page.goto(url);
   assert.equal(response.status(), 200);
-  return { page, complaints, requests, response };
+  return { page, complaints, requests, response, figures };
 }
 
 const live = (page) => page.waitForFunction(() => document.querySelector('[data-testid=connection]').dataset.state === 'live');
@@ -44,7 +50,7 @@ const texts = (page, id) => page.$$eval(`[data-testid=${id}]`, (all) => all.map(
 test('the printed address shows a live contact centre', async (t) => {
   const { process, boardUrl } = await demo(t);
   const claims = JSON.parse(Buffer.from(boardUrl.split('#token=')[1].split('.')[1], 'base64url'));
-  const { page, complaints, requests, response } = await open(t, boardUrl);
+  const { page, complaints, requests, response, figures } = await open(t, boardUrl);
   assert.match(response.headers()['content-security-policy'], /default-src 'none'/);
   await live(page);
 
@@ -102,6 +108,38 @@ test('the printed address shows a live contact centre', async (t) => {
   const ended = process.stop();
   await page.waitForFunction(() => document.querySelector('[data-testid=connection]').dataset.state === 'reconnecting');
   assert.equal(await ended, 0, process.errors());
+});
+
+/** What the cards say of the day, by queue. */
+const days = (page) =>
+  page.$$eval('[data-testid=queue]', (all) =>
+    Object.fromEntries(all.map((card) => [card.dataset.queueId, ['offered', 'answered', 'abandoned', 'level', 'average', 'longest'].map((name) => card.querySelector(`[data-testid=day-${name}]`).textContent)])),
+  );
+
+const clock = (seconds) => [seconds / 60, seconds % 60].map((n) => String(Math.floor(n)).padStart(2, '0')).join(':');
+
+test('each queue shows its day, as the figures of the day say', async (t) => {
+  const { boardUrl } = await demo(t, '--speed=5');
+  const claims = JSON.parse(Buffer.from(boardUrl.split('#token=')[1].split('.')[1], 'base64url'));
+  const { page, complaints, figures } = await open(t, boardUrl);
+  await live(page);
+  // The hub writes the figures of a queue every 15 seconds, and the page asks as often.
+  const end = performance.now() + 90_000;
+  for (;;) {
+    const told = figures.newest;
+    const want = Object.fromEntries(claims.queues.map((id) => [id, ['0', '0', '0', '–', '–', '00:00']]));
+    for (const f of told) {
+      const level = f.serviceLevel === null ? '–' : `${f.serviceLevel === 1 ? 100 : Math.min(99, Math.round(f.serviceLevel * 100))} %`;
+      const average = f.averageAnswerTime === null ? '–' : clock(f.averageAnswerTime);
+      want[f.queueId] = [f.offered, f.answered, f.abandoned].map(String).concat(level, average, clock(f.longestWait));
+    }
+    const got = await days(page);
+    if (told === figures.newest && told.some((f) => f.answered > 0) && isDeepStrictEqual(got, want)) break;
+    assert.ok(performance.now() < end, `the cards say ${JSON.stringify(got)}, the figures ${JSON.stringify(want)}`);
+    await page.waitForTimeout(100);
+  }
+  assert.deepEqual(complaints.items, []);
+  await page.screenshot({ path: picture });
 });
 
 test('without a token, and with a bad one, the page asks for one and shows nothing else', async (t) => {

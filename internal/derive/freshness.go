@@ -1,6 +1,7 @@
 package derive
 
 import (
+	"sync/atomic"
 	"time"
 
 	"rte/internal/event"
@@ -14,15 +15,59 @@ type Freshness struct {
 	promised map[event.Kind]moment
 	topics   map[event.Topic]*silence
 	wakes    agenda[*silence]
-	most     int
+	room     *Room
 }
 
-// A Staleness is a change: a topic has become stale, or is so no more.
-type Staleness struct {
-	Topic event.Topic
-	Stale bool
-	Heard time.Time // when its source said it last
+// A Room bounds how many topics several Freshness follow together; those beyond
+// are never stale. Make it with NewRoom; it is safe for concurrent use.
+type Room struct {
+	most                     int64
+	followed, stale, refused atomic.Int64
 }
+
+// NewRoom has a bound; 0: a million.
+func NewRoom(most int) *Room {
+	if most <= 0 {
+		most = defaultTopics
+	}
+	return &Room{most: int64(most)}
+}
+
+// RoomStats are figures of a Room.
+type RoomStats struct {
+	Followed int    // topics
+	Stale    int    // of these
+	Refused  uint64 // events of topics beyond the bound
+}
+
+// Stats are its figures.
+func (r *Room) Stats() RoomStats {
+	return RoomStats{int(r.followed.Load()), int(r.stale.Load()), uint64(r.refused.Load())}
+}
+
+// enter takes a place, if there is one.
+func (r *Room) enter() bool {
+	if r.followed.Add(1) > r.most {
+		r.followed.Add(-1)
+		r.refused.Add(1)
+		return false
+	}
+	return true
+}
+
+// A Staleness says how a topic stands: it is stale, or not.
+type Staleness struct {
+	Topic    event.Topic
+	Stale    bool
+	Heard    time.Time     // when its source said it last; zero: never
+	Promised time.Duration // by when it should say it again
+}
+
+const (
+	defaultTopics = 1_000_000
+	// MostChanges is how many topics become stale by one tick, at most.
+	MostChanges = 1000
+)
 
 // A silence is the time since a topic was heard.
 type silence struct {
@@ -48,17 +93,13 @@ func (s *silence) before(t *silence) bool {
 }
 
 // NewFreshness makes one that has heard nothing. Promised are ages of kinds of
-// state; topics of other kinds are never stale. It follows most topics at a
-// time, 0: a million; those beyond are never stale.
-func NewFreshness(promised map[event.Kind]time.Duration, most int) *Freshness {
-	f := &Freshness{promised: map[event.Kind]moment{}, topics: map[event.Topic]*silence{}, most: most}
+// state; topics of other kinds are never stale.
+func NewFreshness(promised map[event.Kind]time.Duration, room *Room) *Freshness {
+	f := &Freshness{promised: map[event.Kind]moment{}, topics: map[event.Topic]*silence{}, room: room}
 	for k, age := range promised {
 		if age > 0 {
 			f.promised[k] = span(age)
 		}
-	}
-	if f.most <= 0 {
-		f.most = 1_000_000
 	}
 	return f
 }
@@ -72,7 +113,7 @@ func (f *Freshness) Hear(e *event.Event, changes []Staleness) []Staleness {
 	}
 	s := f.topics[e.Topic]
 	if s == nil {
-		if len(f.topics) >= f.most {
+		if !f.room.enter() {
 			return changes
 		}
 		s = &silence{topic: e.Topic, heard: stamp(e)}
@@ -84,46 +125,53 @@ func (f *Freshness) Hear(e *event.Event, changes []Staleness) []Staleness {
 	s.heard = max(s.heard, stamp(e))
 	if s.stale && s.heard >= s.wake {
 		s.stale = false
+		f.room.stale.Add(-1)
 		s.wake = s.heard + age
 		f.wakes.set(s)
-		changes = append(changes, s.change())
+		changes = append(changes, f.say(s))
 	}
 	return changes
 }
 
-// Tick says what time it is, and appends what has become stale.
+// Tick says what time it is, and appends what has become stale, at most
+// MostChanges; then it is to be asked again.
 func (f *Freshness) Tick(now time.Time, changes []Staleness) []Staleness {
-	is := momentOf(now)
-	for s, ok := f.wakes.next(is); ok; s, ok = f.wakes.next(is) {
+	is, most := momentOf(now), len(changes)+MostChanges
+	for s, ok := f.wakes.next(is); ok && len(changes) < most; s, ok = f.wakes.next(is) {
 		s.wake = s.heard + f.promised[s.topic.Kind]
 		if s.wake > is {
 			f.wakes.set(s)
 			continue
 		}
 		s.stale = true
+		f.room.stale.Add(1)
 		s.wake = s.heard + 1 // anything newer ends it
 		f.wakes.remove(s)
-		changes = append(changes, s.change())
+		changes = append(changes, f.say(s))
 	}
 	return changes
 }
 
-// Stale tells whether a topic is, for a client that comes later.
-func (f *Freshness) Stale(t event.Topic) (heard time.Time, stale bool) {
-	if s := f.topics[t]; s != nil && s.stale {
-		return s.heard.time(), true
+// Of says how a topic stands, for a client that comes later.
+func (f *Freshness) Of(t event.Topic) Staleness {
+	if s := f.topics[t]; s != nil {
+		return f.say(s)
 	}
-	return time.Time{}, false
+	return Staleness{Topic: t}
 }
 
-// Forget drops what is known of an organization that nobody follows any more.
-func (f *Freshness) Forget(org event.GUID) {
-	for t, s := range f.topics {
-		if t.Org == org {
-			f.wakes.remove(s)
-			delete(f.topics, t)
+// Close forgets everything and gives the room back.
+func (f *Freshness) Close() {
+	for _, s := range f.topics {
+		if s.stale {
+			f.room.stale.Add(-1)
 		}
 	}
+	f.room.followed.Add(-int64(len(f.topics)))
+	f.topics, f.wakes = map[event.Topic]*silence{}, nil
 }
 
-func (s *silence) change() Staleness { return Staleness{s.topic, s.stale, s.heard.time()} }
+func (f *Freshness) say(s *silence) Staleness {
+	age := time.Duration(f.promised[s.topic.Kind]) * time.Microsecond
+	return Staleness{s.topic, s.stale, s.heard.time(), age}
+}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"container/list"
 	"hash/fnv"
-	"slices"
 	"time"
 
 	"rte/internal/event"
@@ -224,16 +223,6 @@ func own(name string, parts ...[]byte) string {
 }
 
 func compareGUID(a, b event.GUID) int { return bytes.Compare(a[:], b[:]) }
-
-// sorted are a map's keys in order: outputs must not hang on a map's.
-func sorted[V any](m map[event.GUID]V) []event.GUID {
-	keys := make([]event.GUID, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, compareGUID)
-	return keys
-}
 
 // detected is whether a producer makes an event itself.
 type detected struct {

@@ -51,7 +51,8 @@ type fileType struct {
 	Entity         string            `json:"entity,omitempty"`
 	EntityNullable *bool             `json:"entityNullable,omitempty"`
 	Organization   string            `json:"organization,omitempty"`
-	Check          *Check            `json:"check,omitempty"` // left out: enforce, or as it was
+	Check          *Check            `json:"check,omitempty"`           // left out: enforce, or as it was
+	Promised       *int32            `json:"promisedSeconds,omitempty"` // left out: nothing, or as it was
 	Fields         []json.RawMessage `json:"fields,omitempty"`
 	Example        json.RawMessage   `json:"example,omitempty"`
 }
@@ -119,6 +120,8 @@ func jsonKind(kind string) string {
 		return "an array"
 	case "struct":
 		return "an object"
+	case "int32":
+		return "a whole number"
 	case "uint8":
 		return "one of its words, in quotes"
 	}

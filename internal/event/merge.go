@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A merger adds the parts of one file to a catalogue.
@@ -132,7 +133,7 @@ func (m *merger) helper(text json.RawMessage) (string, error) {
 		return f.Name, err
 	}
 	if f.Group != "" || f.Class != "" || f.Semantics != "" || f.Entity != "" || f.EntityNullable != nil ||
-		f.Organization != "" || f.Check != nil || f.Example != nil {
+		f.Organization != "" || f.Check != nil || f.Promised != nil || f.Example != nil {
 		return f.Name, errors.New("a type of a list has no more than name, summary, note and fields")
 	}
 	t, err := m.typ(&m.Helpers, "a type", &f)
@@ -206,6 +207,12 @@ func (m *merger) describe(t *Type, f *fileType) error {
 	}
 	if f.Check != nil {
 		t.Check = *f.Check
+	}
+	if f.Promised != nil {
+		if *f.Promised < 0 || *f.Promised > 0 && !t.Keeps() {
+			return fmt.Errorf("promisedSeconds is %d; wanted seconds from 0 on, of a state", *f.Promised)
+		}
+		t.Promised = time.Duration(*f.Promised) * time.Second
 	}
 	if f.Example != nil {
 		if f.Example[0] != '{' {

@@ -1,6 +1,9 @@
 package event
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // A Kind is an event's place in the catalogue; it stands for the name
 // wherever names would be compared.
@@ -37,6 +40,10 @@ type Type struct {
 	// Organization names the payload field that holds the organization's
 	// id; "" where only the envelope says it.
 	Organization string
+
+	// Promised is by when a state's source says it again, changed or not; 0:
+	// nothing is promised.
+	Promised time.Duration
 
 	// Check is what the doors do with a payload that does not fit.
 	Check Check

@@ -1,6 +1,9 @@
 package event
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // MarshalJSON writes the catalogue in the form that ReadCatalog reads, with
 // everything said that a file may leave out (json.Marshaler).
@@ -25,9 +28,14 @@ func (c *Catalog) MarshalJSON() ([]byte, error) {
 		w.add(&f.Types, fileType{Name: t.Name, Summary: t.Summary, Note: t.Note, Fields: w.fields(t)})
 	}
 	for _, t := range c.Events {
+		var promised *int32 // of what is no state nothing can be
+		if t.Keeps() {
+			n := int32(t.Promised / time.Second)
+			promised = &n
+		}
 		w.add(&f.Events, fileType{
 			Name: t.Name, Group: t.Group, Class: t.Class, Semantics: t.Semantics, Summary: t.Summary, Note: t.Note,
-			Entity: t.Entity, EntityNullable: &t.EntityNullable, Organization: t.Organization, Check: &t.Check,
+			Entity: t.Entity, EntityNullable: &t.EntityNullable, Organization: t.Organization, Check: &t.Check, Promised: promised,
 			Fields: w.fields(t), Example: t.Example,
 		})
 	}

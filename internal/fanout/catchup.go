@@ -162,6 +162,7 @@ func (m *Member) next(c *catching) (n batch) {
 		m.forgo(c)
 		m.enter(c.Pair).skip(m, c.place, o.log.Last(c.Pair))
 		n.joined = true
+		m.joined(c.Pair)
 	}
 	for _, e := range n.list {
 		m.index.frame(e)

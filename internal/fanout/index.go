@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"rte/internal/derive"
 	"rte/internal/event"
 	"rte/internal/journal"
 	"rte/internal/limit"
@@ -55,6 +56,13 @@ type Options struct {
 	// Delivered, if not nil, is told of each event with subscribers how many
 	// seconds lie between the store's time and the last subscriber's queue.
 	Delivered func(seconds float64)
+	// Promised are ages of kinds of state: one of which nothing was heard for
+	// longer is stale.
+	Promised map[event.Kind]time.Duration
+	// Stale, if not nil, makes what clients are sent that asked for notices
+	// ([Member.Notices]) when a pair of theirs is stale, or is so no more. It is
+	// called under a lock: it must neither block nor call back.
+	Stale func(derive.Staleness) *signalr.Frame
 	// Most bounds the subscriptions of all members, of each organization and
 	// of each user; [Member.Reserve] keeps to it. The zero value is no bound.
 	Most limit.Most
@@ -71,6 +79,8 @@ type Stats struct {
 	Foreign       uint64 // events dropped at the tenant wall; anything but 0 is a bug
 
 	Refused limit.Refusals // subscriptions, by whose bound it was
+
+	Promises derive.RoomStats // states that are to be said again by a moment
 
 	JournalBytes int64  // of memory for what is remembered, about
 	Replayed     uint64 // events sent to clients that came back
@@ -92,7 +102,8 @@ type Index struct {
 	events, sent, foreign                     atomic.Uint64
 	replayed, recovered, unrecovered, fetched atomic.Uint64
 
-	room room
+	room     room
+	promises *derive.Room
 
 	life    context.Context // of those that are being caught up
 	stop    context.CancelFunc
@@ -110,7 +121,7 @@ func New(cat *event.Catalog, o Options) *Index {
 	if o.Linger == 0 {
 		o.Linger = 5 * time.Minute
 	}
-	x := &Index{cat: cat, o: o, orgs: map[event.GUID]*organization{}, budget: journal.NewBudget(o.Bytes)}
+	x := &Index{cat: cat, o: o, orgs: map[event.GUID]*organization{}, budget: journal.NewBudget(o.Bytes), promises: derive.NewRoom(0)}
 	x.life, x.stop = context.WithCancel(context.Background())
 	for _, t := range cat.Events {
 		name := t.Key
@@ -216,8 +227,8 @@ func (x *Index) Close() {
 // Stats is a snapshot of the index.
 func (x *Index) Stats() Stats {
 	s := Stats{
-		Refused: x.room.refusals(),
-		Events:  x.events.Load(), Deliveries: x.sent.Load(), Foreign: x.foreign.Load(), JournalBytes: x.budget.Bytes(),
+		Refused: x.room.refusals(), Promises: x.promises.Stats(),
+		Events: x.events.Load(), Deliveries: x.sent.Load(), Foreign: x.foreign.Load(), JournalBytes: x.budget.Bytes(),
 		Replayed: x.replayed.Load(), Recovered: x.recovered.Load(), Unrecovered: x.unrecovered.Load(), Reads: x.fetched.Load(),
 	}
 	x.mu.Lock()

@@ -18,6 +18,9 @@ type Member struct {
 	user     *user                    // nil for nobody
 	reserved map[event.Pair]struct{}  // places for pairs that are about to be joined; guarded by org.mu
 
+	notices bool                // it is told of what is stale; guarded by org.mu
+	owed    map[event.Pair]bool // of which it is still to be told, and whether it believes them stale; guarded by org.mu
+
 	quit context.CancelFunc // ends it; nil if there never was any; guarded by org.mu
 }
 
@@ -102,6 +105,8 @@ func (m *Member) drop(i int) {
 	if t.ahead != nil {
 		delete(t.ahead, m)
 	}
+
+	m.acquit(t.pair)
 
 	end := len(t.members) - 1
 	moved := t.members[end]

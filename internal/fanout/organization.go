@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"rte/internal/derive"
 	"rte/internal/event"
 	"rte/internal/journal"
 	"rte/signalr"
@@ -29,6 +30,10 @@ type organization struct {
 	awaited       map[event.Pair]int // members that are being caught up, by pair
 	users         map[event.GUID]*user
 	sweeps        *time.Timer // nil once it has ended
+
+	fresh   *derive.Freshness    // nil where nothing is promised
+	looks   *time.Timer          // for what has become stale; nil once it has ended
+	debtors map[*Member]struct{} // that are still to be told of something
 }
 
 // A topic is a pair with at least one subscriber.
@@ -61,10 +66,14 @@ const sweepPause = 15 * time.Second
 const followWait = 15 * time.Second
 
 func newOrganization(x *Index, id event.GUID) *organization {
-	return &organization{
+	o := &organization{
 		index: x, id: id, ready: make(chan struct{}), topics: map[event.Pair]*topic{}, users: map[event.GUID]*user{}, awaited: map[event.Pair]int{},
 		log: journal.NewLog[*signalr.Frame](x.o.Window, x.budget),
 	}
+	if x.hearkens() {
+		o.fresh = derive.NewFreshness(x.o.Promised, x.promises)
+	}
+	return o
 }
 
 // begin lets the events flow, once for all clients that wait for it.
@@ -85,6 +94,7 @@ func (o *organization) begin() {
 	defer o.mu.Unlock()
 	o.log.Begin(flow.Oldest())
 	o.sweeps = time.AfterFunc(sweepPause, o.sweep)
+	o.watch()
 }
 
 // failed tells whether the events do not flow.
@@ -109,6 +119,7 @@ func (o *organization) end() {
 		o.sweeps.Stop()
 		o.sweeps = nil
 	}
+	o.unwatch()
 	o.log.Close()
 }
 
@@ -148,6 +159,7 @@ func (o *organization) deliver(e *event.Event) {
 		o.anew()
 	}
 	n := o.log.Add(e, x.states[e.Kind], now)
+	defer o.hear(e) // behind the value
 	t := o.topics[e.Pair]
 	if t == nil || x.outdated(e, now) {
 		return

@@ -13,8 +13,9 @@ type replay struct {
 	member *Member
 	now    time.Time
 	frames []*signalr.Frame
-	room   int         // for them, in bytes
-	behind []*catching // pairs of which there is more than can be sent at once
+	room   int          // for them, in bytes
+	joined []event.Pair // of states
+	behind []*catching  // pairs of which there is more than can be sent at once
 	list   []*journal.Entry[*signalr.Frame]
 }
 

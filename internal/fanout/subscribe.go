@@ -148,11 +148,17 @@ func (m *Member) try(plans []plan, valid func() bool, then func([]Joined)) (*mis
 			continue
 		}
 		results[i].Recovered = r.join(p, floor)
+		if p.state && m.catching[p.Pair] == nil {
+			r.joined = append(r.joined, p.Pair)
+		}
 		m.tally(p, results[i].Recovered)
 	}
 	then(results)
 	for _, f := range r.frames {
 		m.to.Send(f)
+	}
+	for _, p := range r.joined { // behind the answer, and the value
+		m.joined(p)
 	}
 	m.index.replayed.Add(uint64(len(r.frames)))
 	if len(r.behind) > 0 {

@@ -67,7 +67,10 @@ func TestCloseOnExpiry(t *testing.T) {
 	}
 }
 
-type notice struct{ Kind, At, Reason string }
+type notice struct {
+	Kind, At, Reason, Since string
+	Subscription            struct{ EntityID, EventName string }
+}
 
 func (w *world) visitNoticing(token string, o client.Options, notices chan<- notice) *visitor {
 	w.t.Helper()

@@ -12,6 +12,7 @@ import (
 	"rte/internal/admin"
 	"rte/internal/auth"
 	"rte/internal/bus"
+	"rte/internal/derive"
 	"rte/internal/event"
 	"rte/internal/fanout"
 	"rte/internal/ingest"
@@ -19,6 +20,7 @@ import (
 	"rte/internal/registry"
 	"rte/internal/session"
 	"rte/internal/tail"
+	"rte/signalr"
 	"rte/signalr/hub"
 	"rte/signalr/transport"
 )
@@ -90,6 +92,9 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	}
 	cat, err := ReadCatalog(cfg.CatalogOverlay)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := cfg.promised(cat); err != nil {
 		return nil, err
 	}
 	authority, err := cfg.readClientCA()
@@ -165,6 +170,7 @@ func (n *Node) Start(ctx context.Context) (err error) {
 // the client.
 func (n *Node) join(drift *ingest.Drift, secret []byte) {
 	catalogNames := n.cfg.EventNameCase == "catalog"
+	promised, _ := n.cfg.promised(n.cat) // New has seen that they are good
 	n.index = fanout.New(n.cat, fanout.Options{
 		Store:        store{n.bus},
 		Window:       n.cfg.Window,
@@ -173,6 +179,8 @@ func (n *Node) join(drift *ingest.Drift, secret []byte) {
 		CatalogNames: catalogNames,
 		Plain:        !n.cfg.PushExtras,
 		Most:         n.cfg.mostSubscriptions(),
+		Promised:     promised,
+		Stale:        func(s derive.Staleness) *signalr.Frame { return n.session.Stale(s) },
 
 		CamelMessagePack: n.cfg.MsgpackNames == "camel",
 		Delivered:        n.ops.Histogram("delivery_seconds", "Time from the store to the last subscriber's queue, for each event with subscribers.", deliveryBuckets()),

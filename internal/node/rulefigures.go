@@ -39,6 +39,10 @@ func (n *Node) ruleFigures(one func(name, help string, v float64), labelled func
 	one("rules_events_total", "Events given to the rules.", float64(sum.Read))
 	one("rules_lag_seconds", "Longest time of the last second between the store and the rules.", sum.Lag.Seconds())
 	one("rules_retries_total", "Times that the rules had to wait for the store.", float64(sum.Retries))
+	x := n.index.Stats().Promises
+	one("promised_topics", "States of organizations with clients on this node that are to be said again by a moment.", float64(x.Followed))
+	one("stale_topics", "Of these: whose source is silent for longer.", float64(x.Stale))
+	one("promises_refused_total", "Events of states beyond those that can be followed.", float64(x.Refused))
 	for _, e := range []struct {
 		name string
 		n    uint64

@@ -22,6 +22,8 @@ type Rules struct {
 	AnswerWithin          time.Duration `default:"20s" help:"How soon a queue's calls should be answered, for its service level."`
 	QueueAnswerWithin     []string      `placeholder:"QUEUE=TIME" help:"Queues with another threshold."`
 
+	PromisedAge []string `placeholder:"EVENT=TIME" help:"By when a state is said again, changed or not, such as QueueStatus=1m: clients that asked for notices are told when its source is silent for longer; 0s takes back what an overlay of the catalogue promises."`
+
 	// LookEvery is how often counters of lists are looked at; 0: every 15 s, as
 	// the product's page says.
 	LookEvery time.Duration `kong:"-"`
@@ -79,6 +81,45 @@ func (r *Rules) options() (o derive.Options, err error) {
 		return r.AnswerWithin
 	}
 	return o, nil
+}
+
+// promised are the ages that states may have: what the catalogue says, and the
+// setting in its place.
+func (r *Rules) promised(cat *event.Catalog) (map[event.Kind]time.Duration, error) {
+	ages := map[event.Kind]time.Duration{}
+	for _, t := range cat.Events {
+		if t.Promised > 0 {
+			ages[t.Kind] = t.Promised
+		}
+	}
+	for _, s := range r.PromisedAge {
+		name, text, _ := strings.Cut(s, "=")
+		t, ok := cat.Lookup(strings.TrimSpace(name))
+		if !ok || !t.Keeps() {
+			return nil, fmt.Errorf("--promised-age: %q must be a state, =, and a time; states are %s", s, stateNames(cat))
+		}
+		age, err := time.ParseDuration(strings.TrimSpace(text))
+		switch {
+		case err != nil || age < 0 || age > 0 && age < time.Second:
+			return nil, fmt.Errorf("--promised-age: %s: %q is no time from 1s on; wanted one like 1m, or 0s for none", t.Name, text)
+		case age == 0:
+			delete(ages, t.Kind)
+		default:
+			ages[t.Kind] = age
+		}
+	}
+	return ages, nil
+}
+
+// stateNames lists the states for an error text.
+func stateNames(cat *event.Catalog) string {
+	var names []string
+	for _, t := range cat.Events {
+		if t.Keeps() {
+			names = append(names, t.Name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // byID reads settings of the form ID=VALUE.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"rte/internal/derive"
 	"rte/signalr"
 	"rte/signalr/hub"
 )
@@ -15,6 +16,7 @@ type notice struct {
 	Kind         string   `json:"kind"`
 	At           string   `json:"at"` // UTC, milliseconds, Z
 	Subscription *removed `json:"subscription,omitempty"`
+	Since        string   `json:"since,omitempty"` // when a state's source was heard last
 	Reason       string   `json:"reason,omitempty"`
 }
 
@@ -34,10 +36,25 @@ func (h *Handler) enableNotices(_ context.Context, call *hub.Call) (signalr.Valu
 		return nil, err
 	}
 	of(call).notices.Store(on)
+	of(call).member.Notices(on)
 	if on {
 		h.late(call.Conn)
 	}
 	return signalr.Null, nil
+}
+
+// Stale makes the notice that a pair is stale, or is so no more
+// (fanout.Options.Stale).
+func (h *Handler) Stale(s derive.Staleness) *signalr.Frame {
+	n := notice{
+		Kind: "fresh", At: stampNow(), Since: stamp(s.Heard),
+		Subscription: &removed{s.Topic.Entity.String(), h.nameOf(h.cat.Type(s.Topic.Kind))},
+		Reason:       "its source says it again",
+	}
+	if s.Stale {
+		n.Kind, n.Reason = "stale", "its source is silent; it was to say it again within "+s.Promised.String()
+	}
+	return signalr.NewFrame(&signalr.Invocation{Target: "Notice", Arguments: []signalr.Value{signalr.Any(n)}})
 }
 
 // Draining tells the clients that asked for notices that this node is about

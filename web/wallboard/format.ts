@@ -7,6 +7,12 @@ export function duration(seconds: number): string {
   return h > 0 ? `${h}:${rest}` : rest;
 }
 
+/** A share from 0 to 1 in whole hundredths: 93 %. All is said of all only. */
+export function percent(share: number): string {
+  const n = share >= 1 ? 100 : Math.min(99, Math.round(share * 100));
+  return `${Math.max(0, n)} %`;
+}
+
 /**
  * Reads a payload's date as milliseconds since 1970. A date without a zone is
  * UTC; year 9999 is an open end and gives Infinity; anything else null.

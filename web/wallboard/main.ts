@@ -1,4 +1,5 @@
 import type * as SignalR from "@microsoft/signalr";
+import { Days } from "./day.ts";
 import { items } from "./events.ts";
 import { Live, type Client, type Listener, type RetryPolicy } from "./live.ts";
 import { Board } from "./model.ts";
@@ -14,6 +15,7 @@ const place: Place = { location, history, storage: sessionStorageOrNone() };
 
 /** The hub stands beside the page's folder, whatever path both are under. */
 const hub = new URL("../rte", document.baseURI).href;
+const figures = new URL("../api/v1/figures", document.baseURI).href;
 
 /** Microsoft's client, set up for this page. */
 function client(token: string, policy: RetryPolicy): Client {
@@ -50,15 +52,19 @@ function show(token: string, claims: Claims): void {
       change(() => {
         board.refused(problem, now());
         clearInterval(second);
+        days.stop();
         dropToken(place);
         const ended = claims.expires !== null && claims.expires <= now();
         signIn(ended ? "The token has ended. Please paste a new one." : "The hub did not accept this token.", start);
       }),
   };
   const world = { random: Math.random, wait: (ms: number) => new Promise<void>((done) => setTimeout(done, ms)) };
+  const ask = (): Promise<Response> => fetch(figures, { headers: { Authorization: `Bearer ${token}` }, cache: "no-store", referrerPolicy: "no-referrer" });
+  const days = new Days(ask, (all) => change(() => board.days(all, now())), world);
   const live = new Live((policy) => client(token, policy), items(claims.queues, claims.users), listener, world);
   pace.changed();
   void live.connect();
+  if (claims.queues.length > 0) void days.run();
 }
 
 /** A token was pasted. A fresh page shows it (hashchange, below): nothing of the last board can be left. */

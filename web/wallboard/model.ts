@@ -1,7 +1,8 @@
 import { newAgent, readAvailability, readUserStatus, stateOf, type Agent, type State } from "./agent.ts";
+import type { Day } from "./day.ts";
 import type { Answer, Push, QueueEvent } from "./events.ts";
 import { Meter, Skew } from "./meter.ts";
-import { longestWait, newQueue, readAttached, readStatus, type Queue } from "./queue.ts";
+import { longestWait, newQueue, readAttached, readDay, readStatus, type Queue } from "./queue.ts";
 import type { Claims } from "./token.ts";
 
 /** How the page and the hub stand to one another. */
@@ -110,6 +111,11 @@ export class Board {
       case "QueueCallInDisconnected":
         this.call(p.event, p, now);
     }
+  }
+
+  /** Takes the figures of the day in. */
+  days(days: ReadonlyMap<string, Day>, now: number): void {
+    for (const q of this.queues.values()) readDay(q, days.get(q.id), now);
   }
 
   /** Takes the hub's answers to a Subscribe in. */

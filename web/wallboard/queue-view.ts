@@ -1,7 +1,7 @@
 import { el, setAttribute, setText, setValue, svg } from "./dom.ts";
-import { duration, shortId } from "./format.ts";
+import { duration, percent, shortId } from "./format.ts";
 import type { Board } from "./model.ts";
-import { historySpan, longestWait, opening, urgency, type Queue } from "./queue.ts";
+import { historySpan, isDayOld, longestWait, opening, urgency, type Queue } from "./queue.ts";
 import { spark } from "./spark.ts";
 
 /** The sparkline's own measure; the card stretches it. */
@@ -21,6 +21,9 @@ export class QueueCard {
   private readonly line = svg("path", { class: "spark-line", fill: "none" });
   private readonly area = svg("path", { class: "spark-area" });
   private readonly figures: Record<"talking" | "free" | "serving" | "checkedIn", HTMLElement>;
+  private readonly day: Record<"offered" | "answered" | "abandoned" | "level" | "average" | "longest", HTMLElement>;
+  private readonly dayList: HTMLElement;
+  private readonly levelLabel = el("dt", {}, "In time");
   private readonly refused = el("p", { class: "refused" });
 
   constructor(q: Queue) {
@@ -31,7 +34,26 @@ export class QueueCard {
       serving: figure("queue-serving"),
       checkedIn: figure("queue-checked-in"),
     };
-    const pair = (label: string, value: HTMLElement): HTMLElement => el("div", {}, el("dt", {}, label), value);
+    const pair = (label: string | HTMLElement, value: HTMLElement): HTMLElement =>
+      el("div", {}, typeof label === "string" ? el("dt", {}, label) : label, value);
+    this.day = {
+      offered: figure("day-offered"),
+      answered: figure("day-answered"),
+      abandoned: figure("day-abandoned"),
+      level: figure("day-level"),
+      average: figure("day-average"),
+      longest: figure("day-longest"),
+    };
+    this.dayList = el(
+      "dl",
+      { class: "figures day", "data-testid": "queue-day", "aria-label": "Today" },
+      pair("Today", this.day.offered),
+      pair("Answered", this.day.answered),
+      pair("Given up", this.day.abandoned),
+      pair(this.levelLabel, this.day.level),
+      pair("Average", this.day.average),
+      pair("Longest", this.day.longest),
+    );
     const drawing = svg(
       "svg",
       { class: "spark", viewBox: `0 0 ${sparkWidth} ${sparkHeight}`, preserveAspectRatio: "none", role: "img" },
@@ -58,6 +80,7 @@ export class QueueCard {
         pair("Serving", this.figures.serving),
         pair("Checked in", this.figures.checkedIn),
       ),
+      this.dayList,
       this.refused,
     );
     this.name.id = "queue-name-" + q.id;
@@ -89,9 +112,25 @@ export class QueueCard {
     setValue(this.figures.free, c === null ? null : String(c.free));
     setValue(this.figures.serving, c === null ? null : String(c.serving));
     setValue(this.figures.checkedIn, c === null ? null : String(c.checkedIn));
+    this.renderDay(q, now);
     const drawn = spark(q.history, now, historySpan, sparkWidth, sparkHeight);
     setAttribute(this.line, "d", drawn.line);
     setAttribute(this.area, "d", drawn.area);
     setText(this.refused, q.refused === null ? "" : `The hub does not show this queue: ${q.refused}`);
+  }
+
+  private renderDay(q: Queue, now: number): void {
+    const d = q.day;
+    const value = (e: HTMLElement, text: (day: NonNullable<typeof d>) => string): void => setValue(e, d === null ? null : text(d));
+    const orDash = (n: number | null, text: (n: number) => string): string => (n === null ? "–" : text(n));
+    value(this.day.offered, (day) => String(day.offered));
+    value(this.day.answered, (day) => String(day.answered));
+    value(this.day.abandoned, (day) => String(day.abandoned));
+    value(this.day.level, (day) => orDash(day.serviceLevel, percent));
+    value(this.day.average, (day) => orDash(day.averageAnswerTime, duration));
+    value(this.day.longest, (day) => duration(day.longestWait));
+    const threshold = d?.threshold ?? null;
+    setAttribute(this.levelLabel, "title", threshold === null ? null : `Answered within ${threshold} s, of those answered or given up`);
+    setAttribute(this.dayList, "data-old", isDayOld(q, now) ? "" : null);
   }
 }

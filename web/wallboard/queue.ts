@@ -1,3 +1,4 @@
+import { dayOld, emptyDay, type Day } from "./day.ts";
 import type { Members } from "./events.ts";
 
 /** The counters of a queue as its last QueueStatus gave them. */
@@ -30,6 +31,10 @@ export interface Queue {
   attached: { active: number; all: number } | null;
   /** Waiting calls over the last minutes, a sample for each change. */
   history: Sample[];
+  /** What was counted since midnight; null before the first answer. */
+  day: Day | null;
+  /** When that was received; 0 before. */
+  dayAt: number;
   /** Why the hub does not give this queue's status; null if it does. */
   refused: string | null;
 }
@@ -38,7 +43,7 @@ export interface Queue {
 export const historySpan = 10 * 60_000;
 
 export function newQueue(id: string): Queue {
-  return { id, name: null, counters: null, receivedAt: 0, attached: null, history: [], refused: null };
+  return { id, name: null, counters: null, receivedAt: 0, attached: null, history: [], day: null, dayAt: 0, refused: null };
 }
 
 export function readStatus(q: Queue, m: Members, now: number): void {
@@ -66,6 +71,17 @@ export function readStatus(q: Queue, m: Members, now: number): void {
 export function readAttached(q: Queue, m: Members): void {
   const users = m.list("attachedUsers");
   q.attached = { all: users.length, active: users.filter((u) => u.flag("active")).length };
+}
+
+/** Takes the day in; a queue that the hub does not name has had no call yet. */
+export function readDay(q: Queue, day: Day | undefined, now: number): void {
+  q.day = day ?? emptyDay;
+  q.dayAt = now;
+}
+
+/** Whether the day's figures may be out of date: the hub has not answered for a while. */
+export function isDayOld(q: Queue, now: number): boolean {
+  return q.dayAt > 0 && now - q.dayAt > dayOld;
 }
 
 /** Seconds the longest wait has lasted by now: it grows between two statuses. */

@@ -69,6 +69,9 @@ func markdownEvent(b *bytes.Buffer, t *event.Type) error {
 	if t.Check != event.Enforce {
 		fmt.Fprintf(b, " · check: %s", t.Check)
 	}
+	if t.Promised > 0 {
+		fmt.Fprintf(b, " · again within %d s", int(t.Promised.Seconds()))
+	}
 	b.WriteByte('\n')
 	markdownFields(b, t)
 	var indented bytes.Buffer

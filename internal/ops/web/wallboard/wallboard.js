@@ -79,6 +79,67 @@
     return typeof v === "object" && v !== null && !Array.isArray(v);
   }
 
+  // wallboard/day.ts
+  var emptyDay = {
+    offered: 0,
+    answered: 0,
+    abandoned: 0,
+    serviceLevel: null,
+    threshold: null,
+    averageAnswerTime: null,
+    longestWait: 0
+  };
+  function readDays(body) {
+    if (!Array.isArray(body)) return null;
+    const days = /* @__PURE__ */ new Map();
+    for (const d of body.filter(isRecord)) {
+      const id = d["queueId"];
+      if (typeof id !== "string") continue;
+      const n = (name) => {
+        const v = d[name];
+        return typeof v === "number" && Number.isFinite(v) ? v : null;
+      };
+      days.set(id.toLowerCase(), {
+        offered: n("offered") ?? 0,
+        answered: n("answered") ?? 0,
+        abandoned: n("abandoned") ?? 0,
+        serviceLevel: n("serviceLevel"),
+        threshold: n("threshold"),
+        averageAnswerTime: n("averageAnswerTime"),
+        longestWait: n("longestWait") ?? 0
+      });
+    }
+    return days;
+  }
+  var dayPause = 15e3;
+  var dayOld = 6e4;
+  var Days = class {
+    constructor(ask, tell, world) {
+      this.ask = ask;
+      this.tell = tell;
+      this.world = world;
+    }
+    ask;
+    tell;
+    world;
+    stopped = false;
+    async run() {
+      while (!this.stopped) {
+        try {
+          const reply = await this.ask();
+          if (reply.status === 401 || reply.status === 403) return;
+          const days = reply.status === 200 ? readDays(await reply.json()) : null;
+          if (days !== null && !this.stopped) this.tell(days);
+        } catch {
+        }
+        await this.world.wait(dayPause * (0.8 + 0.4 * this.world.random()));
+      }
+    }
+    stop() {
+      this.stopped = true;
+    }
+  };
+
   // wallboard/live.ts
   var itemsPerCall = 500;
   function backoff(tries, random) {
@@ -190,6 +251,10 @@
     const h = Math.floor(whole / 3600);
     const rest = `${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
     return h > 0 ? `${h}:${rest}` : rest;
+  }
+  function percent(share) {
+    const n = share >= 1 ? 100 : Math.min(99, Math.round(share * 100));
+    return `${Math.max(0, n)} %`;
   }
   function date(text) {
     if (text === null) return null;
@@ -342,7 +407,7 @@
   // wallboard/queue.ts
   var historySpan = 10 * 6e4;
   function newQueue(id) {
-    return { id, name: null, counters: null, receivedAt: 0, attached: null, history: [], refused: null };
+    return { id, name: null, counters: null, receivedAt: 0, attached: null, history: [], day: null, dayAt: 0, refused: null };
   }
   function readStatus(q, m, now) {
     const n = (name) => m.number(name) ?? 0;
@@ -367,6 +432,13 @@
   function readAttached(q, m) {
     const users = m.list("attachedUsers");
     q.attached = { all: users.length, active: users.filter((u) => u.flag("active")).length };
+  }
+  function readDay(q, day, now) {
+    q.day = day ?? emptyDay;
+    q.dayAt = now;
+  }
+  function isDayOld(q, now) {
+    return q.dayAt > 0 && now - q.dayAt > dayOld;
   }
   function longestWait(q, now) {
     if (q.counters === null) return null;
@@ -462,6 +534,10 @@
         case "QueueCallInDisconnected":
           this.call(p.event, p, now);
       }
+    }
+    /** Takes the figures of the day in. */
+    days(days, now) {
+      for (const q of this.queues.values()) readDay(q, days.get(q.id), now);
     }
     /** Takes the hub's answers to a Subscribe in. */
     subscribed(list) {
@@ -911,6 +987,9 @@
     line = svg("path", { class: "spark-line", fill: "none" });
     area = svg("path", { class: "spark-area" });
     figures;
+    day;
+    dayList;
+    levelLabel = el("dt", {}, "In time");
     refused = el("p", { class: "refused" });
     constructor(q) {
       const figure = (testid) => el("dd", { "data-testid": testid });
@@ -920,7 +999,25 @@
         serving: figure("queue-serving"),
         checkedIn: figure("queue-checked-in")
       };
-      const pair = (label, value) => el("div", {}, el("dt", {}, label), value);
+      const pair = (label, value) => el("div", {}, typeof label === "string" ? el("dt", {}, label) : label, value);
+      this.day = {
+        offered: figure("day-offered"),
+        answered: figure("day-answered"),
+        abandoned: figure("day-abandoned"),
+        level: figure("day-level"),
+        average: figure("day-average"),
+        longest: figure("day-longest")
+      };
+      this.dayList = el(
+        "dl",
+        { class: "figures day", "data-testid": "queue-day", "aria-label": "Today" },
+        pair("Today", this.day.offered),
+        pair("Answered", this.day.answered),
+        pair("Given up", this.day.abandoned),
+        pair(this.levelLabel, this.day.level),
+        pair("Average", this.day.average),
+        pair("Longest", this.day.longest)
+      );
       const drawing = svg(
         "svg",
         { class: "spark", viewBox: `0 0 ${sparkWidth} ${sparkHeight}`, preserveAspectRatio: "none", role: "img" },
@@ -947,6 +1044,7 @@
           pair("Serving", this.figures.serving),
           pair("Checked in", this.figures.checkedIn)
         ),
+        this.dayList,
         this.refused
       );
       this.name.id = "queue-name-" + q.id;
@@ -976,10 +1074,25 @@
       setValue(this.figures.free, c === null ? null : String(c.free));
       setValue(this.figures.serving, c === null ? null : String(c.serving));
       setValue(this.figures.checkedIn, c === null ? null : String(c.checkedIn));
+      this.renderDay(q, now);
       const drawn = spark(q.history, now, historySpan, sparkWidth, sparkHeight);
       setAttribute(this.line, "d", drawn.line);
       setAttribute(this.area, "d", drawn.area);
       setText(this.refused, q.refused === null ? "" : `The hub does not show this queue: ${q.refused}`);
+    }
+    renderDay(q, now) {
+      const d = q.day;
+      const value = (e, text) => setValue(e, d === null ? null : text(d));
+      const orDash = (n, text) => n === null ? "–" : text(n);
+      value(this.day.offered, (day) => String(day.offered));
+      value(this.day.answered, (day) => String(day.answered));
+      value(this.day.abandoned, (day) => String(day.abandoned));
+      value(this.day.level, (day) => orDash(day.serviceLevel, percent));
+      value(this.day.average, (day) => orDash(day.averageAnswerTime, duration));
+      value(this.day.longest, (day) => duration(day.longestWait));
+      const threshold = d?.threshold ?? null;
+      setAttribute(this.levelLabel, "title", threshold === null ? null : `Answered within ${threshold} s, of those answered or given up`);
+      setAttribute(this.dayList, "data-old", isDayOld(q, now) ? "" : null);
     }
   };
 
@@ -1077,6 +1190,7 @@
   // wallboard/main.ts
   var place = { location, history, storage: sessionStorageOrNone() };
   var hub = new URL("../rte", document.baseURI).href;
+  var figures = new URL("../api/v1/figures", document.baseURI).href;
   function client(token, policy) {
     return new signalR.HubConnectionBuilder().withUrl(hub, { accessTokenFactory: () => token }).withAutomaticReconnect(policy).configureLogging(signalR.LogLevel.Warning).build();
   }
@@ -1102,15 +1216,19 @@
       refused: (problem) => change(() => {
         board.refused(problem, now());
         clearInterval(second);
+        days.stop();
         dropToken(place);
         const ended = claims.expires !== null && claims.expires <= now();
         signIn(ended ? "The token has ended. Please paste a new one." : "The hub did not accept this token.", start);
       })
     };
     const world = { random: Math.random, wait: (ms) => new Promise((done) => setTimeout(done, ms)) };
+    const ask = () => fetch(figures, { headers: { Authorization: `Bearer ${token}` }, cache: "no-store", referrerPolicy: "no-referrer" });
+    const days = new Days(ask, (all) => change(() => board.days(all, now())), world);
     const live = new Live((policy) => client(token, policy), items(claims.queues, claims.users), listener, world);
     pace.changed();
     void live.connect();
+    if (claims.queues.length > 0) void days.run();
   }
   function start(token) {
     location.replace("#token=" + encodeURIComponent(token));
