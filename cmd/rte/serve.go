@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"rte/internal/auth"
@@ -23,6 +25,13 @@ type serveCmd struct {
 // stopPatience is how long a node may take to stop beyond its drain time.
 const stopPatience = 15 * time.Second
 
+// gcPercent is how much garbage may gather before it is collected, in percent
+// of what is in use: half of Go's default. A node's memory is mostly what its
+// connections hold, and hardly any of it changes hands, so collecting twice as
+// often costs little: 4 % of the CPU of connecting, nothing of a delivery, for a
+// fifth less memory (docs/performance.md). GOGC sets another.
+const gcPercent = 50
+
 // Run serves until a signal comes.
 func (c *serveCmd) Run(ctx context.Context, s streams) error {
 	if c.Ephemeral {
@@ -32,6 +41,9 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 		c.JWTSecret, c.JWTSecretFile = freshSecret(), ""
 		c.ServiceJWTSecret, c.ServiceJWTSecretFile = "", ""
 		c.JWTPublicKey, c.JWKSURL, c.ServiceJWTPublicKey, c.ServiceJWKSURL = "", "", "", ""
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
 	}
 	n, err := node.New(c.Config, c.Logger())
 	if err != nil {
