@@ -1,0 +1,20 @@
+// Builds rte once and runs every test file against it and the built bundles:
+// `npm test`. Further arguments go to `node --test`.
+import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { binary } from '../../conformance/process.mjs';
+
+const folder = dirname(fileURLToPath(import.meta.url));
+const files = readdirSync(folder).filter((name) => name.endsWith('.test.mjs'));
+if (files.length === 0) throw new Error(`no test files in ${folder}`);
+
+const tests = spawn(
+  process.execPath,
+  ['--test', '--test-concurrency=3', ...process.argv.slice(2), ...files.map((name) => join(folder, name))],
+  { cwd: folder, stdio: 'inherit', env: { ...process.env, RTE_BINARY: binary('./cmd/rte') } },
+);
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => tests.kill(signal));
+tests.once('close', (code) => process.exit(code ?? 1));

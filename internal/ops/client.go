@@ -1,0 +1,18 @@
+package ops
+
+import "net/http"
+
+// Client serves DAClientLib's bundles below the path that was stripped from
+// the request. They are the same for everybody and hold no data; pages of any
+// origin may load them, as a module, too.
+func Client() http.Handler {
+	server := http.FileServerFS(below("web/client"))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+		h.Set("Access-Control-Allow-Origin", "*")
+		h.Set("Cache-Control", "no-cache")
+		server.ServeHTTP(w, r)
+	})
+}
