@@ -1,3 +1,4 @@
+import { listOf, parts, within } from "./calls.js";
 import { NotConnectedError, RejectedError } from "./errors.js";
 import { Keeper, pause, type Tenant } from "./keeper.js";
 import { LinkLost, type Link } from "./link.js";
@@ -8,9 +9,6 @@ import type { Token } from "./token.js";
 import type {
   ActiveSubscription, ConnectionState, ConnectionStateChange, Explanation, Message, Notice, Options, SubscriptionItem, SubscriptionResult,
 } from "./types.js";
-
-/** So many items go in one call: below the 32 KiB that a hub of ASP.NET Core takes by default. */
-const itemsPerCall = 200;
 
 /** What a single call may be given. */
 export interface CallOptions {
@@ -32,6 +30,7 @@ export class DAService {
   readonly #options: Options;
   #turn: Promise<unknown> = Promise.resolve();
   #ready!: Promise<void>;
+  #waits = false; // the promise ready is open
   #readiness!: { resolve(): void; reject(error: Error): void };
 
   /** The events of all pairs that are subscribed. */
@@ -266,8 +265,6 @@ export class DAService {
     this.#changes.emit(change);
   }
 
-  #waits = false;
-
   /** Makes the promise ready anew, unless the old one still waits. */
   #renew(): void {
     if (this.#waits) return;
@@ -285,26 +282,4 @@ export class DAService {
 
 function lostOnly(error: unknown): void {
   if (error instanceof LinkLost) throw error;
-}
-
-function listOf<T>(list: readonly T[], method: string): readonly T[] {
-  if (!Array.isArray(list)) throw new TypeError(`${method}: a list of {EntityId, EventName} is expected`);
-  return [...(list as T[])];
-}
-
-function* parts<T>(list: readonly T[]): Generator<T[]> {
-  for (let i = 0; i < list.length; i += itemsPerCall) yield list.slice(i, i + itemsPerCall);
-}
-
-/** The promise, or the signal's reason if that comes first. */
-async function within<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise;
-  promise.catch(() => undefined);
-  signal.throwIfAborted();
-  let aborted: () => void = () => undefined;
-  const abort = new Promise<never>((_, reject) => {
-    aborted = () => reject(signal.reason);
-    signal.addEventListener("abort", aborted, { once: true });
-  });
-  return Promise.race([promise, abort]).finally(() => signal.removeEventListener("abort", aborted));
 }
