@@ -2,7 +2,7 @@
 # longer ones are scripts in tools/. The tools are pinned in tools/go.mod.
 
 TOOL     := go tool -modfile=tools/go.mod
-FUZZTIME ?= 20000x
+FUZZTIME ?= 5000x
 SOAKTIME ?= 10m
 SOAKRUNS ?= 20
 SOAKLIVES ?= 20000
@@ -43,7 +43,7 @@ lint: ## the linters of .golangci.yml; the first build takes minutes
 race: ## the Go tests, with the race detector
 	@go test -race -timeout 10m ./...
 
-fuzz: ## every fuzz target with FUZZTIME inputs (20000x)
+fuzz: ## every fuzz target with FUZZTIME inputs (5000x)
 	@tools/fuzz.sh $(FUZZTIME)
 
 gen: ## make everything that comes of internal/event/catalog.json
@@ -68,10 +68,11 @@ bench: ## the Go benchmarks; compare two outputs with: go tool -modfile=tools/go
 	@go test -run '^$$' -bench . -benchmem ./...
 
 soak: ## by hand, hours: the long forms of tests and fuzzing, SOAKTIME (10m) each, SOAKLIVES (20000) lives of connections, and the Go tests SOAKRUNS (20) times in random order
-	@RTE_SOAK=$(SOAKTIME) go test -run 'Killed|Memory|DiskFull' -v -timeout 8h ./cmd/rte
+	@RTE_SOAK=$(SOAKTIME) go test -run 'Killed|Memory|DiskFull|Lossless' -v -timeout 8h ./cmd/rte
 	@RTE_SOAK=$(SOAKTIME) go test -race -run 'Follow(Losses|Cut|KilledLeader|FrozenLeader)' -v -timeout 8h ./internal/bus
 	@go test -race -shuffle on -count $(SOAKRUNS) -timeout 8h ./...
 	@go test -race -run Interleavings ./signalr/hub -resume.rounds $(SOAKLIVES)
+	@go test -race -run AgainstModel ./internal/fanout -fanout.rounds $(SOAKLIVES)
 	@tools/fuzz.sh $(SOAKTIME)
 
 ci: ## what the build server runs

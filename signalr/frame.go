@@ -24,8 +24,8 @@ func NewFrame(m Message) *Frame { return &Frame{message: m} }
 // the newest value counts. key must be comparable.
 func NewStateFrame(m Message, key any) *Frame { return &Frame{message: m, key: key} }
 
-// Replaces tells whether the frame may take the other's place.
-func (f *Frame) Replaces(other *Frame) bool { return f.key != nil && f.key == other.key }
+// Key is what tells the frames of one state from others; nil if it is none.
+func (f *Frame) Key() any { return f.key }
 
 // IsState tells whether the frame was made by [NewStateFrame].
 func (f *Frame) IsState() bool { return f.key != nil }

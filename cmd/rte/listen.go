@@ -3,15 +3,16 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"rte/internal/event"
 	"rte/signalr"
 	"rte/signalr/client"
 )
@@ -20,6 +21,8 @@ type listenCmd struct {
 	URL       string   `default:"http://127.0.0.1:8080/rte" help:"The hub."`
 	Token     string   `required:"" placeholder:"JWT" help:"Token of the client (rte token makes one)."`
 	Count     int      `placeholder:"N" help:"Stop after N messages."`
+	After     string   `placeholder:"CURSOR" help:"Begin behind this cursor of an earlier message of the pair, with all that was missed (docs/resuming.md)."`
+	Snapshot  bool     `help:"Begin with the newest value of each state."`
 	Topics    []string `arg:"" name:"entity:event" help:"What to hear, such as a1eeb030-ff4b-ea11-ac9c-00155d4fdcf3:UserStatus."`
 	Transport string   `default:"auto" enum:"auto,websockets,serversentevents,longpolling" help:"How bytes travel: websockets, serversentevents, longpolling, or auto, the first of these that works."`
 	Protocol  string   `default:"json" enum:"json,messagepack" help:"How messages are written: json or messagepack; the latter not with serversentevents."`
@@ -27,8 +30,10 @@ type listenCmd struct {
 
 // pair is an item of Subscribe.
 type pair struct {
-	EntityID  string `json:"EntityId"`
-	EventName string `json:"EventName"`
+	EntityID  string  `json:"EntityId"`
+	EventName string  `json:"EventName"`
+	After     *string `json:"After"` // null: from now on, and the hub says where that is
+	Snapshot  bool    `json:"Snapshot,omitempty"`
 }
 
 // subscribeResult is what the hub answers for an item.
@@ -37,6 +42,8 @@ type subscribeResult struct {
 	Message    string
 	EntityID   string
 	EventName  string
+	Recovered  *bool   // nil: the hub has no cursors
+	Cursor     *string // where the pair was joined
 }
 
 // Run listens until Count messages have come, a signal comes or the
@@ -50,9 +57,15 @@ func (c *listenCmd) Run(ctx context.Context, s streams) error {
 	ctx, enough := context.WithCancel(ctx)
 	defer enough()
 	p := &printer{out: bufio.NewWriter(s.out), left: c.Count, enough: enough}
-	l := &listener{pairs: pairs, err: s.err, backoff: client.Backoff(time.Second, 10*time.Second), failed: make(chan error, 1)}
+	l := &listener{pairs: pairs, byKey: map[string]int{}, err: s.err, backoff: client.Backoff(time.Second, 10*time.Second), failed: make(chan error, 1)}
+	for i, pair := range pairs {
+		l.byKey[keyOf(pair.EntityID, pair.EventName)] = i
+	}
 	conn := client.New(c.URL, l.options(ctx, c))
-	conn.On("MessageReceived", p.print)
+	conn.On("MessageReceived", func(args []signalr.Value) {
+		l.note(args)
+		p.print(args)
+	})
 	defer conn.Close() //nolint:errcheck // it never fails
 	if err := l.start(ctx, conn); err != nil && ctx.Err() == nil {
 		return err
@@ -77,19 +90,24 @@ func (c *listenCmd) pairs() ([]pair, error) {
 		if !ok || entity == "" || name == "" {
 			return nil, fmt.Errorf("%q is not ENTITY:EVENT", t)
 		}
-		pairs = append(pairs, pair{entity, name})
+		p := pair{EntityID: entity, EventName: name, Snapshot: c.Snapshot}
+		if c.After != "" {
+			p.After = &c.After
+		}
+		pairs = append(pairs, p)
 	}
 	return pairs, nil
 }
 
 // A listener keeps subscriptions over any number of connections.
 type listener struct {
-	pairs   []pair
 	backoff client.Policy
 	failed  chan error // what cannot become better; one error is enough
 
-	mu  sync.Mutex
-	err io.Writer // for people
+	mu    sync.Mutex
+	pairs []pair         // with the cursors that it would come back with
+	byKey map[string]int // index in pairs, by keyOf
+	err   io.Writer      // for people
 }
 
 func (l *listener) tell(format string, args ...any) {
@@ -161,7 +179,10 @@ func (l *listener) subscribe(ctx context.Context, c *client.Client) {
 }
 
 func (l *listener) trySubscribe(ctx context.Context, c *client.Client) error {
-	answer, err := c.Invoke(ctx, "Subscribe", l.pairs)
+	l.mu.Lock()
+	pairs := slices.Clone(l.pairs)
+	l.mu.Unlock()
+	answer, err := c.Invoke(ctx, "Subscribe", pairs)
 	if err != nil {
 		return err
 	}
@@ -170,10 +191,11 @@ func (l *listener) trySubscribe(ctx context.Context, c *client.Client) error {
 		return err
 	}
 	good := 0
-	for _, r := range results {
-		if r.Subscribed {
+	for i, r := range results {
+		if r.Subscribed && i < len(pairs) {
 			good++
 			l.tell("subscribed to %s:%s", r.EntityID, r.EventName)
+			l.joined(i, pairs[i].After, r)
 			continue
 		}
 		l.tell("not subscribed to %s:%s: %s", r.EntityID, r.EventName, r.Message)
@@ -182,6 +204,45 @@ func (l *listener) trySubscribe(ctx context.Context, c *client.Client) error {
 		return &refusal{"the hub refused every subscription"}
 	}
 	return nil
+}
+
+// keyOf is a pair as the hub names it.
+func keyOf(entity, name string) string {
+	if id, err := event.ParseGUID(entity); err == nil {
+		entity = id.String()
+	}
+	return strings.ToLower(entity + ":" + name)
+}
+
+// joined takes how a pair was joined with a cursor, nil if there was none.
+func (l *listener) joined(i int, with *string, r subscribeResult) {
+	if r.Recovered != nil && !*r.Recovered {
+		l.tell("events of %s:%s may be missing: the node does not reach back to the cursor", r.EntityID, r.EventName)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := &l.pairs[i]
+	p.Snapshot = false
+	// A push that has come already knows better.
+	if p.After == with && (with == nil || r.Recovered != nil && !*r.Recovered) {
+		p.After = r.Cursor
+	}
+}
+
+// note keeps the cursor of a push.
+func (l *listener) note(args []signalr.Value) {
+	var m struct {
+		Subscription struct{ EntityID, EventName string }
+		Cursor       string
+	}
+	if len(args) == 0 || signalr.Decode(args[0], &m) != nil || m.Cursor == "" {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if i, ok := l.byKey[keyOf(m.Subscription.EntityID, m.Subscription.EventName)]; ok {
+		l.pairs[i].After = &m.Cursor
+	}
 }
 
 // A refusal will not become better by trying again.
@@ -201,39 +262,4 @@ func final(err error) bool {
 	}
 	e, ok := errors.AsType[*client.ServerError](err)
 	return ok && !e.AllowReconnect
-}
-
-// A printer writes messages as they come, one line each.
-type printer struct {
-	mu     sync.Mutex
-	out    *bufio.Writer
-	left   int // messages still wanted; 0 from the start means all
-	over   bool
-	enough func()
-	failed error
-}
-
-func (p *printer) print(args []signalr.Value) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.over || len(args) == 0 {
-		return
-	}
-	var message json.RawMessage
-	if err := signalr.Decode(args[0], &message); err != nil {
-		p.failed = err
-	} else {
-		p.out.Write(append(message, '\n')) //nolint:errcheck // Flush tells
-		p.failed = p.out.Flush()
-	}
-	if p.left--; p.left == 0 || p.failed != nil {
-		p.over = true
-		p.enough()
-	}
-}
-
-func (p *printer) err() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.failed
 }

@@ -172,9 +172,21 @@ func (f *fleet) term(i int) {
 	f.nodes[i].exit(30 * time.Second)
 }
 
+// freeze stops a node for some time; its connections stay open.
+func (f *fleet) freeze(i int, d time.Duration) {
+	f.t.Helper()
+	if err := f.nodes[i].Process.Signal(syscall.SIGSTOP); err != nil {
+		f.t.Error(err)
+	}
+	<-time.After(d)
+	if err := f.nodes[i].Process.Signal(syscall.SIGCONT); err != nil {
+		f.t.Error(err)
+	}
+}
+
 // TestLosslessThreeNodes: three nodes behind a dumb balancer lose nothing while
-// each is killed in turn, while they are rolled over, while one stands still,
-// and over long and slow ways.
+// each is killed in turn, while they are rolled over, while one is frozen, which
+// to the others is a node cut off, and over long and slow ways.
 func TestLosslessThreeNodes(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -187,7 +199,7 @@ func TestLosslessThreeNodes(t *testing.T) {
 			if !pause(stop, between(f.chance, time.Second, 3*time.Second)) {
 				return
 			}
-			switch round % 4 {
+			switch round % 5 {
 			case 0, 1:
 				f.nodes[i].kill()
 				f.again(i)
@@ -200,6 +212,8 @@ func TestLosslessThreeNodes(t *testing.T) {
 				pause(stop, 3*time.Second)
 				f.front.latency.Store(0)
 				f.front.slow.Store(0)
+			case 4:
+				f.freeze(i, min(o.Duration/6, 20*time.Second))
 			}
 		}
 	})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"syscall"
@@ -117,4 +118,62 @@ func TestTerm(t *testing.T) {
 	if code := listener.exit(20 * time.Second); code != 0 {
 		t.Errorf("the listener ended with %d", code)
 	}
+}
+
+// TestListenResumes: what was published while the listener had no node is heard
+// when the node is back, once; and another listener begins where it is told.
+func TestListenResumes(t *testing.T) {
+	t.Parallel()
+	public, admin, dir := freeAddr(t), freeAddr(t), t.TempDir()
+	serve := func() *program {
+		p := start(t, []string{"RTE_JWT_SECRET=" + testSecret}, "serve", "--listen", public, "--admin-listen", admin, "--data-dir", dir)
+		ready(t, "http://"+admin)
+		return p
+	}
+	_, token, _ := verb(t, "", "token", "--jwt-secret", testSecret, "--user", userText, "--org", orgText, "--role", "service")
+	token = strings.TrimSpace(token)
+	publish := func(n int) {
+		if code, _, errs := verb(t, "", "publish", "--url", "http://"+public, "--token", token, "--example", "QueueCallInArrived", "--entity", queueText, "--set", fmt.Sprint("queueName=number ", n)); code != 0 {
+			t.Fatal(errs)
+		}
+	}
+	node := serve()
+	listener := start(t, nil, "listen", "--url", "http://"+public+"/rte", "--token", token, "--count", "4", queueText+":QueueCallInArrived")
+	until(t, func() bool { return strings.Contains(listener.errs.String(), "subscribed to") })
+	publish(1)
+	line := func() string {
+		t.Helper()
+		text, err := listener.out.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(text)
+	}
+	lines := []string{line()}
+	node.kill()
+	until(t, func() bool { return strings.Contains(listener.errs.String(), "connecting again") })
+	node = serve()
+	for n := range 3 { // the listener may be back before, between or behind
+		publish(2 + n)
+	}
+	for range 3 {
+		lines = append(lines, line())
+	}
+	if code := listener.exit(20 * time.Second); code != 0 {
+		t.Errorf("the listener ended with %d: %s", code, listener.errs.String())
+	}
+	var first struct{ Cursor string }
+	for i, line := range lines {
+		if !strings.Contains(line, fmt.Sprint("number ", i+1)) {
+			t.Errorf("line %d: %s", i, line)
+		}
+	}
+	if err := json.Unmarshal([]byte(lines[0]), &first); err != nil {
+		t.Fatal(err)
+	}
+	code, again, errs := verb(t, "", "listen", "--url", "http://"+public+"/rte", "--token", token, "--count", "3", "--after", first.Cursor, queueText+":QueueCallInArrived")
+	if want := strings.Join(lines[1:], "\n"); code != 0 || strings.TrimSpace(again) != want {
+		t.Errorf("%d %s: behind the first came\n%s\nwant\n%s", code, errs, again, want)
+	}
+	node.kill()
 }

@@ -134,7 +134,8 @@ func (b *Bus) patiently(ctx context.Context, do func(ctx context.Context) error)
 		try, cancel := context.WithTimeout(ctx, min(time.Duration(n)*tryWait, mostTryWait))
 		err := do(try)
 		cancel()
-		if err == nil || !b.shared || !mayAppear(err) && !(b.cluster.used() && tooFewServers(err)) {
+		passes := mayAppear(err) || b.cluster.used() && tooFewServers(err)
+		if err == nil || !b.shared || !passes {
 			return b.explain(ctx, err)
 		}
 		if ctx.Err() == nil && time.Since(told) > b.tellAgain() {

@@ -2,7 +2,6 @@ package fanout
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"rte/internal/event"
@@ -16,134 +15,189 @@ import (
 // client's queue.
 type catching struct {
 	Join
-	place uint64      // of the last event that was sent
-	over  atomic.Bool // not wanted any more
+	state  bool
+	place  uint64          // of the last event that was sent
+	live   uint64          // what is behind has happened since it was asked for
+	wiped  int             // organization.wiped when place was read
+	ctx    context.Context //nolint:containedctx // ends when it is not wanted any more
+	cancel context.CancelFunc
+	read   bool // up to place everything was read from the store
+	asked  int  // how often the store was, for a state that is not remembered
 }
-
-// some is how many events are taken out of the log at once.
-const some = 64
 
 // await notes that a pair is being caught up. The caller holds the
 // organization's lock.
-func (m *Member) await(c *catching) {
+func (m *Member) await(p *plan) *catching {
 	if m.catching == nil {
 		m.catching = map[event.Pair]*catching{}
 		m.life, m.quit = context.WithCancel(m.index.life)
 	}
+	c := &catching{Join: p.Join, state: p.state, place: p.place, live: m.org.log.Last(p.Pair), wiped: m.org.wiped}
+	c.ctx, c.cancel = context.WithCancel(m.life)
 	m.catching[c.Pair] = c
 	m.org.subscriptions++
+	m.org.awaited[c.Pair]++
+	return c
 }
 
 // catch begins to catch up with pairs that are awaited, one after the other.
 func (m *Member) catch(ctx context.Context, list []*catching) {
 	m.index.running.Go(func() {
 		for _, c := range list {
-			if !m.catchUp(ctx, c) {
+			m.catchUp(c)
+			c.cancel()
+			if ctx.Err() != nil {
 				return
 			}
 		}
 	})
 }
 
-// giveUp ends the catching up of a pair. The caller holds the organization's
-// lock.
+// giveUp ends the catching up of a pair: what is not in the client's queue yet
+// will not be. The caller holds the organization's lock.
 func (m *Member) giveUp(c *catching) {
-	c.over.Store(true)
-	delete(m.catching, c.Pair)
-	m.org.subscriptions--
+	c.cancel()
+	m.forgo(c)
 	m.hold(-1)
 }
 
-// catchUp sends what a pair's client has missed, and joins it. It reports
-// whether the client is still there.
-func (m *Member) catchUp(ctx context.Context, c *catching) bool {
-	for {
-		list, oldest, whole := m.missed(c)
-		switch {
-		case whole && list == nil:
-			return true
-		case !whole:
-			var reaches, more bool
-			if list, more, reaches = m.page(ctx, c, oldest); more {
-				oldest = 0
-			}
-			if !reaches {
-				if ctx.Err() == nil && m.index.o.Behind != nil {
-					m.index.o.Behind(m.to)
-				}
-				return false
-			}
-		}
-		for _, n := range list {
-			if c.over.Load() {
-				return true
-			}
-			c.place = n.Event.Sequence
-			if !c.replays(m.index, n.Event, time.Now()) {
-				continue
-			}
-			if m.to.Offer(ctx, n.Frame) != nil {
-				return false
-			}
-			m.index.replayed.Add(1)
-		}
-		if !whole {
-			c.place = max(c.place, oldest)
-		}
+// forgo takes a pair from those that are caught up. The caller holds the
+// organization's lock.
+func (m *Member) forgo(c *catching) {
+	o := m.org
+	delete(m.catching, c.Pair)
+	o.subscriptions--
+	if o.awaited[c.Pair]--; o.awaited[c.Pair] == 0 {
+		delete(o.awaited, c.Pair)
 	}
 }
 
-// missed is what is next for the client, with its frames. Nothing and whole
-// mean that the pair is joined, or not wanted any more; not whole that the next
-// is only in the store.
-func (m *Member) missed(c *catching) (list []*journal.Entry[*signalr.Frame], oldest uint64, whole bool) {
+// catchUp sends what a pair's client has missed, and joins it.
+func (m *Member) catchUp(c *catching) {
+	for {
+		n := m.next(c)
+		if !n.whole && !n.lost {
+			n.list, n.upTo, n.lost = m.page(c, n.upTo)
+		}
+		if n.lost {
+			if c.ctx.Err() == nil && m.index.o.Behind != nil {
+				m.index.o.Behind(m.to)
+			}
+			return
+		}
+		if n.joined || c.ctx.Err() != nil {
+			return
+		}
+		for _, e := range n.list {
+			c.place = e.Event.Sequence
+			if !c.sends(m.index, e.Event) {
+				continue
+			}
+			if m.to.Offer(c.ctx, e.Frame) != nil {
+				return // it is not wanted any more, or the client has gone
+			}
+			m.index.replayed.Add(1)
+		}
+		c.place = max(c.place, n.upTo)
+		c.read = c.read && (n.whole || n.upTo > 0) // else there is another page
+	}
+}
+
+// sends tells whether the client shall have an event: what has happened since
+// it asked is not late for it.
+func (c *catching) sends(x *Index, e *event.Event) bool {
+	now := time.Now()
+	if c.state {
+		return true
+	}
+	if e.Sequence > c.live {
+		return !x.outdated(e, now)
+	}
+	return c.replays(x, e, now)
+}
+
+// A batch is what is next for a client.
+type batch struct {
+	list   []*journal.Entry[*signalr.Frame] // with frames
+	upTo   uint64                           // nothing else lies up to it
+	whole  bool                             // if not, it is in the store up to upTo
+	joined bool                             // nothing is left
+	lost   bool                             // it is not to be had any more
+}
+
+// some is how many events are taken out of the log at once.
+const some = 64
+
+// next is what is next for the client; when nothing is left, the pair is joined.
+func (m *Member) next(c *catching) (n batch) {
 	o := m.org
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if c.over.Load() {
-		return nil, 0, true
+	switch {
+	case c.ctx.Err() != nil:
+		return batch{whole: true}
+	case c.wiped != o.wiped:
+		return batch{whole: true, lost: true}
+	case c.state:
+		e, ok := o.log.State(c.Pair)
+		if last := o.log.Last(c.Pair); !ok && (last > c.place || last == 0 && c.asked == 0) {
+			c.asked++
+			return batch{upTo: maxSequence, lost: c.asked > mostAsked}
+		}
+		if e != nil && e.Event.Sequence > c.place {
+			n.list = append(n.list, e)
+		}
+	case c.read && o.log.Last(c.Pair) <= c.place:
+		// Nothing has happened since it was read; the log may have no room to
+		// say so of the whole stream.
+	case !o.log.Reaches(c.Pair, c.place):
+		c.read = true
+		return batch{upTo: o.log.Oldest()}
+	default:
+		n.list, _ = o.log.Since(nil, c.Pair, c.place)
+		n.list = n.list[:min(len(n.list), some)]
 	}
-	if !o.log.Reaches(c.Pair, c.place) {
-		return nil, o.log.Oldest(), false
-	}
-	list, _ = o.log.Since(nil, c.Pair, c.place)
-	if len(list) == 0 {
-		delete(m.catching, c.Pair)
-		o.subscriptions-- // enter counts it
+	n.whole = true
+	if len(n.list) == 0 {
+		m.forgo(c)
 		m.enter(c.Pair).skip(m, c.place, o.log.Last(c.Pair))
-		return nil, 0, true
+		n.joined = true
 	}
-	list = list[:min(len(list), some)]
-	for _, n := range list {
-		m.index.frame(n)
+	for _, e := range n.list {
+		m.index.frame(e)
 	}
-	return list, 0, true
+	return n
 }
 
 // readPause is how long a store that cannot be read is left alone.
 const readPause = time.Second
 
-// page reads what is next from the store, up to oldest: the log remembers
-// everything behind that. more tells that there is another page, reaches is
-// false when the store has forgotten what is next.
-func (m *Member) page(ctx context.Context, c *catching, oldest uint64) (list []*journal.Entry[*signalr.Frame], more, reaches bool) {
+// page reads what is next from the store, up to a place: the log remembers
+// everything behind that. It returns up to where that is all; lost tells that the
+// store has forgotten what is next.
+func (m *Member) page(c *catching, upTo uint64) (list []*journal.Entry[*signalr.Frame], all uint64, lost bool) {
 	for {
 		m.index.fetched.Add(1)
-		events, whole, more, err := m.index.o.Store.Read(ctx, m.topic(c.Pair), c.place, oldest, page)
+		events, whole, more, err := m.index.o.Store.Read(c.ctx, m.topic(c.Pair), c.place, upTo, page)
 		switch {
 		case err != nil:
 			select {
 			case <-time.After(readPause):
 				continue
-			case <-ctx.Done():
-				return nil, false, false
+			case <-c.ctx.Done():
+				return nil, 0, false
 			}
 		case !whole:
-			return nil, false, false
+			return nil, 0, true
+		case len(events) > 0:
+			c.asked = 0
 		}
 		for _, e := range events {
 			list = append(list, &journal.Entry[*signalr.Frame]{Event: e, Frame: m.index.push(e)})
 		}
-		return list, more, true
+		if more || c.state {
+			upTo = 0
+		}
+		return list, upTo, false
 	}
 }

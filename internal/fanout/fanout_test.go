@@ -41,6 +41,9 @@ func (c *client) Offer(ctx context.Context, f *signalr.Frame) error {
 	return ctx.Err()
 }
 
+// Room is that of a client that is not slow (fanout.Subscriber).
+func (c *client) Room() int { return 1 << 20 }
+
 func (c *client) take() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -342,6 +345,8 @@ func TestConcurrent(t *testing.T) {
 type sinkhole struct{ n int }
 
 func (s *sinkhole) Send(*signalr.Frame) { s.n++ }
+
+func (s *sinkhole) Room() int { return 1 << 20 }
 
 func (s *sinkhole) Offer(context.Context, *signalr.Frame) error { return nil }
 

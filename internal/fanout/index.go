@@ -22,6 +22,9 @@ type Subscriber interface {
 	// Offer waits until there is room for the frame; an error means that
 	// nothing more can be sent.
 	Offer(ctx context.Context, f *signalr.Frame) error
+	// Room is how many bytes can be sent at once. It must neither block nor
+	// call back, as Send.
+	Room() int
 }
 
 // Options of an [Index].
@@ -167,10 +170,17 @@ func (x *Index) Join(ctx context.Context, org, user event.GUID, to Subscriber) (
 func (x *Index) release(o *organization) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if o.refs--; o.refs > 0 || x.orgs[o.id] != o {
+	if o.refs--; x.orgs[o.id] != o {
 		return
 	}
-	if x.o.Linger < 0 || o.failed() {
+	if o.failed() { // who comes next tries again, whoever still looks at this one
+		x.forget(o)
+		return
+	}
+	if o.refs > 0 {
+		return
+	}
+	if x.o.Linger < 0 {
 		x.forget(o)
 		return
 	}

@@ -58,7 +58,7 @@ type history struct {
 	guests  []*guest
 	held    bool
 	broken  bool
-	behinds map[*guest]bool
+	behinds sync.Map // guests that cannot be caught up
 }
 
 // A guest is a client: connected or not, with what it has heard.
@@ -82,12 +82,12 @@ type sub struct {
 func newHistory(t *testing.T, seed uint64) *history {
 	h := &history{
 		t: t, rnd: rand.New(rand.NewPCG(seed, 7)), cat: event.NewCatalog(), org: event.GUID{1},
-		stored: map[event.Pair][]uint64{}, behinds: map[*guest]bool{},
+		stored: map[event.Pair][]uint64{},
 	}
 	h.store = journaltest.New(h.cat)
 	o := fanout.Options{
 		Store: h.store, Window: 10 * time.Second, Linger: time.Duration(h.rnd.IntN(2)) * time.Minute,
-		Behind: func(to fanout.Subscriber) { h.behinds[to.(*guest)] = true },
+		Behind: func(to fanout.Subscriber) { h.behinds.Store(to, true) },
 	}
 	if h.rnd.IntN(3) == 0 {
 		o.Bytes = int64(2000 + h.rnd.IntN(20_000))
@@ -183,8 +183,7 @@ func (h *history) check() {
 	time.Sleep(2 * time.Second) // a store that failed is asked again
 	synctest.Wait()
 	for _, g := range h.guests {
-		if h.behinds[g] { // it is told, and closed
-			delete(h.behinds, g)
+		if _, is := h.behinds.LoadAndDelete(g); is { // it is told, and closed
 			g.leave()
 			continue
 		}
@@ -251,9 +250,9 @@ func (g *guest) leave() {
 	g.gone = true
 	g.mu.Unlock()
 	g.member.Leave()
-	g.member, g.subs = nil, nil
-	delete(g.h.behinds, g)
 	synctest.Wait() // nobody is in Offer any more
+	g.member, g.subs = nil, nil
+	g.h.behinds.Delete(g)
 }
 
 func (g *guest) unsubscribe() {
@@ -367,6 +366,9 @@ func (g *guest) Send(f *signalr.Frame) {
 		g.memory[p] = a.Cursor
 	}
 }
+
+// Room is at random, 0 too (fanout.Subscriber).
+func (g *guest) Room() int { return g.h.rnd.IntN(3) * g.h.rnd.IntN(1<<17) }
 
 // Offer takes a push when there is room (fanout.Subscriber).
 func (g *guest) Offer(ctx context.Context, f *signalr.Frame) error {

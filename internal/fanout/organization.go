@@ -23,8 +23,10 @@ type organization struct {
 	mu            sync.Mutex
 	log           *journal.Log[*signalr.Frame]
 	topics        map[event.Pair]*topic
-	subscriptions int // those that are being caught up, too
-	held          int // subscriptions, and places for some
+	subscriptions int                // those that are being caught up, too
+	held          int                // subscriptions, and places for some
+	wiped         int                // how often the store was
+	awaited       map[event.Pair]int // members that are being caught up, by pair
 	users         map[event.GUID]*user
 	sweeps        *time.Timer // nil once it has ended
 }
@@ -60,7 +62,7 @@ const followWait = 15 * time.Second
 
 func newOrganization(x *Index, id event.GUID) *organization {
 	return &organization{
-		index: x, id: id, ready: make(chan struct{}), topics: map[event.Pair]*topic{}, users: map[event.GUID]*user{},
+		index: x, id: id, ready: make(chan struct{}), topics: map[event.Pair]*topic{}, users: map[event.GUID]*user{}, awaited: map[event.Pair]int{},
 		log: journal.NewLog[*signalr.Frame](x.o.Window, x.budget),
 	}
 }
@@ -120,7 +122,10 @@ func (o *organization) sweep() {
 	}
 	o.log.Expire(time.Now())
 	o.log.Prune(func(p event.Pair) uint64 {
-		if o.index.states[p.Kind] {
+		switch {
+		case o.awaited[p] > 0: // its number is needed
+			return 0
+		case o.index.states[p.Kind]:
 			return states
 		}
 		return others
@@ -139,6 +144,9 @@ func (o *organization) deliver(e *event.Event) {
 	now := time.Now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if e.Sequence <= o.log.Last(e.Pair) {
+		o.anew()
+	}
 	n := o.log.Add(e, x.states[e.Kind], now)
 	t := o.topics[e.Pair]
 	if t == nil || x.outdated(e, now) {
@@ -154,6 +162,15 @@ func (o *organization) deliver(e *event.Event) {
 	x.sent.Add(uint64(len(t.members)))
 	if x.o.Delivered != nil {
 		x.o.Delivered(max(0, now.Sub(e.Stored).Seconds()))
+	}
+}
+
+// anew forgets all places that members have had of a store that was wiped: they
+// say nothing of the new one. The caller holds the lock.
+func (o *organization) anew() {
+	o.wiped++
+	for _, t := range o.topics {
+		t.ahead = nil
 	}
 }
 

@@ -28,6 +28,9 @@ func (c *packedClient) Send(f *signalr.Frame) {
 	c.got = append(c.got, b)
 }
 
+// Room is that of a client that is not slow (fanout.Subscriber).
+func (*packedClient) Room() int { return 1 << 20 }
+
 func (c *packedClient) Offer(_ context.Context, f *signalr.Frame) error {
 	c.Send(f)
 	return nil

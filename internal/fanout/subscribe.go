@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"rte/internal/event"
-	"rte/internal/journal"
-	"rte/signalr"
 )
 
 // A Join is a pair that a member wants to hear.
@@ -19,8 +17,9 @@ type Join struct {
 	After string
 	// Snapshot asks for the newest value of a state.
 	Snapshot bool
-	// Since is when the right to hear it began: nothing that was stored
-	// before is replayed. Zero is always.
+	// Since is when the right to hear it began: no event that was stored
+	// before is replayed; the value that a state has now is no such event.
+	// Zero is always.
 	Since time.Time
 }
 
@@ -32,9 +31,13 @@ type Joined struct {
 	Cursor string
 }
 
-// atOnce bounds what one Subscribe replays at the moment of joining, in bytes
-// of data; what is more comes as the client takes it.
-const atOnce = 128 << 10
+// atOnce bounds what one Subscribe replays at the moment of joining, in bytes;
+// so does the room in the client's queue. What is more comes as the client takes
+// it. A push is its data and about pushBytes.
+const (
+	atOnce    = 128 << 10
+	pushBytes = 300
+)
 
 // ErrStale means that the joins were not valid any more.
 var ErrStale = errors.New("what is to be joined is not valid any more")
@@ -46,9 +49,11 @@ type plan struct {
 	place  uint64       // of After
 	placed bool         // After has one
 	value  *event.Event // the state as the store had it, where it is not remembered
-	gone   bool         // the store had none
+	asked  int          // how often the store was asked for it
+	last   uint64       // of the log, before it was asked
 	lost   bool         // the store does not reach back to it
-	paged  bool         // too much has been missed to be remembered
+	paged  bool         // what was missed is not remembered, or too much for that
+	read   bool         // what was missed has been read
 	first  time.Time    // when the first event was stored that was read; zero: none was
 }
 
@@ -71,6 +76,9 @@ func (m *Member) Subscribe(ctx context.Context, joins []Join, valid func() bool,
 			return err
 		}
 		if err := m.fetch(ctx, need); err != nil {
+			m.org.mu.Lock()
+			defer m.org.mu.Unlock()
+			m.settle(0)
 			return fmt.Errorf("read what was missed: %w", err)
 		}
 	}
@@ -113,11 +121,12 @@ func (m *Member) try(plans []plan, valid func() bool, then func([]Joined)) (*mis
 		}
 	}
 	if valid != nil && !valid() {
+		m.settle(0)
 		return nil, ErrStale
 	}
 	before := m.org.subscriptions
 	defer func() { m.settle(m.org.subscriptions - before) }()
-	r := replay{member: m, now: now}
+	r := replay{member: m, now: now, room: min(atOnce, m.to.Room())}
 	results := make([]Joined, len(plans))
 	for i := range plans {
 		p := &plans[i]
@@ -126,11 +135,12 @@ func (m *Member) try(plans []plan, valid func() bool, then func([]Joined)) (*mis
 			floor = states
 		}
 		floor = max(floor, o.log.Last(p.Pair))
-		results[i] = Joined{Recovered: true, Cursor: m.index.o.Store.CursorAt(m.topic(p.Pair), floor)}
+		// A cursor of another node may be ahead of this one.
+		results[i] = Joined{Recovered: true, Cursor: m.index.o.Store.CursorAt(m.topic(p.Pair), max(floor, p.place))}
 		if m.has(p.Pair) {
 			continue
 		}
-		results[i].Recovered = r.join(p)
+		results[i].Recovered = r.join(p, floor)
 		m.tally(p, results[i].Recovered)
 	}
 	then(results)
@@ -163,20 +173,32 @@ func (m *Member) needs(p *plan, now time.Time) *missing {
 	case p.lost && !p.state, p.paged, m.has(p.Pair):
 		return nil
 	case p.state:
+		last := o.log.Last(p.Pair)
 		_, ok := o.log.State(p.Pair)
-		if ok || p.gone || !p.Snapshot && p.After == "" || p.value != nil && p.value.Sequence >= o.log.Last(p.Pair) {
+		known := p.value != nil && p.value.Sequence >= last || p.value == nil && p.asked > 0 && p.last == last
+		if ok || known || !p.Snapshot && p.After == "" {
 			return nil
 		}
+		p.last = last
 		return &missing{plan: p}
-	case !p.placed:
+	case !p.placed, o.log.Reaches(p.Pair, p.place):
 		return nil
-	}
-	if o.log.Reaches(p.Pair, p.place) {
+	case o.log.Lost(p.place):
+		p.lost = true
+		return nil
+	case p.read: // there is no room to remember it
+		p.paged = true
 		return nil
 	}
 	upTo, busy := o.log.Pin(p.Pair, now)
 	return &missing{plan: p, upTo: upTo, busy: busy}
 }
+
+// errLags means that the store gives older values than this node has had.
+var errLags = errors.New("the store is behind")
+
+// mostAsked bounds how often the store is asked for one value.
+const mostAsked = 5
 
 // page is how many events are read from the store at once.
 const page = 500
@@ -195,20 +217,16 @@ func (m *Member) fetch(ctx context.Context, need *missing) error {
 	o, p := m.org, need.plan
 	m.index.fetched.Add(1)
 	if p.state {
-		list, _, _, err := m.index.o.Store.Read(ctx, m.topic(p.Pair), 0, maxSequence, 1)
-		if err != nil {
-			return err
-		}
-		if p.gone = len(list) == 0; !p.gone {
-			p.value = list[0]
-		}
-		return nil
+		return m.value(ctx, p)
 	}
 	list, whole, more, err := m.index.o.Store.Read(ctx, m.topic(p.Pair), p.place, need.upTo, page)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.log.Remember(p.Pair, p.place, need.upTo, list, err == nil && whole && !more)
-	p.lost, p.paged = err == nil && !whole, err == nil && whole && more
+	p.read, p.lost, p.paged = true, err == nil && !whole, err == nil && whole && more
+	if p.lost {
+		o.log.Lose(p.place)
+	}
 	if len(list) > 0 {
 		p.first = list[0].Stored
 	}
@@ -217,72 +235,17 @@ func (m *Member) fetch(ctx context.Context, need *missing) error {
 
 const maxSequence = 1<<64 - 1
 
-// A replay gathers what members have missed.
-type replay struct {
-	member *Member
-	now    time.Time
-	frames []*signalr.Frame
-	bytes  int
-	behind []*catching // pairs of which there is more than can be sent at once
-	list   []*journal.Entry[*signalr.Frame]
-}
-
-// join joins one pair and gathers what it has missed. It reports whether that
-// is all. The caller holds the organization's lock.
-func (r *replay) join(p *plan) (recovered bool) {
-	m, o := r.member, r.member.org
-	if p.state {
-		r.state(p)
-		return true
+// value reads the newest value of a state.
+func (m *Member) value(ctx context.Context, p *plan) error {
+	if p.asked++; p.asked > mostAsked {
+		return errLags
 	}
-	if p.After == "" || p.lost {
-		m.enter(p.Pair)
-		return !p.lost
+	list, _, _, err := m.index.o.Store.Read(ctx, m.topic(p.Pair), 0, maxSequence, 1)
+	if err != nil {
+		return err
 	}
-	r.list, _ = o.log.Since(r.list[:0], p.Pair, p.place)
-	size := 0
-	for _, n := range r.list {
-		size += len(n.Event.Data)
+	if p.value = nil; len(list) > 0 {
+		p.value = list[0]
 	}
-	if len(r.list) > 0 && !p.paged {
-		p.first = r.list[0].Event.Stored
-	}
-	recovered = p.first.IsZero() || !p.first.Before(p.Since)
-	if p.paged || r.bytes+size > atOnce {
-		c := &catching{Join: p.Join, place: p.place}
-		m.await(c)
-		r.behind = append(r.behind, c)
-		return recovered
-	}
-	for _, n := range r.list {
-		if p.replays(m.index, n.Event, r.now) {
-			r.frames = append(r.frames, m.index.frame(n))
-			r.bytes += len(n.Event.Data)
-		}
-	}
-	m.enter(p.Pair).skip(m, p.place, o.log.Last(p.Pair))
-	return recovered
-}
-
-// replays tells whether a client that has missed an event shall have it now.
-func (j *Join) replays(x *Index, e *event.Event, now time.Time) bool {
-	return !e.Stored.Before(j.Since) && x.replayable(e, now)
-}
-
-// state joins a state and gathers its newest value. The caller holds the
-// organization's lock.
-func (r *replay) state(p *plan) {
-	m, log := r.member, r.member.org.log
-	t, place := m.enter(p.Pair), p.place
-	if p.After != "" || p.Snapshot {
-		n, _ := log.State(p.Pair)
-		switch {
-		case n != nil && n.Event.Sequence > place:
-			r.frames = append(r.frames, m.index.frame(n))
-		case n == nil && p.value != nil && p.value.Sequence > place:
-			r.frames = append(r.frames, m.index.push(p.value))
-			place = p.value.Sequence
-		}
-	}
-	t.skip(m, place, log.Last(p.Pair))
+	return nil
 }

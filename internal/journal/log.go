@@ -31,6 +31,8 @@ type Log[F any] struct {
 	olders []*older[F] // in the order of until
 	// oldest is the number behind which no event is missing in recent.
 	oldest uint64
+	gone   uint64 // the store does not reach back to numbers below it
+	anew   bool   // the states' store was wiped: not all that it has may be known
 	bytes  int64
 }
 
@@ -56,11 +58,11 @@ func (l *Log[F]) Begin(oldest uint64) { l.oldest = max(l.oldest, oldest) }
 
 // Add remembers an event, the newest of its pair. It forgets what is too old,
 // or does not fit into the budget any more. A number that is not above that of
-// the event before says that the store was wiped and begins anew; then all that
-// was before is forgotten.
+// the event before says that the store was wiped and begins anew; then all of
+// its stream, the states' or the others', that came before is forgotten.
 func (l *Log[F]) Add(e *event.Event, state bool, now time.Time) *Entry[F] {
 	if p := l.lines[e.Pair]; p != nil && e.Sequence <= p.last {
-		l.clear()
+		l.wipe(e, state)
 	}
 	p := l.line(e.Pair)
 	p.last = e.Sequence
@@ -98,13 +100,29 @@ func (l *Log[F]) line(p event.Pair) *line[F] {
 	return at
 }
 
-// clear forgets everything.
-func (l *Log[F]) clear() {
-	for len(l.olders) > 0 {
-		l.forgetOlder()
+// wipe forgets a whole stream: the event is the first that shows it is another.
+// Others of the new one may have come before, and are forgotten with the rest.
+func (l *Log[F]) wipe(e *event.Event, state bool) {
+	if state {
+		l.anew = true
+	} else {
+		for len(l.olders) > 0 {
+			l.forgetOlder()
+		}
+		for l.head < len(l.recent) {
+			l.forget()
+		}
+		l.oldest, l.gone = e.Sequence-1, 0
 	}
-	l.take(-l.bytes)
-	l.lines, l.recent, l.head, l.oldest = map[event.Pair]*line[F]{}, nil, 0, 0
+	for pair, p := range l.lines {
+		if p.states != state {
+			continue
+		}
+		if p.state != nil {
+			l.take(-p.state.bytes)
+		}
+		delete(l.lines, pair)
+	}
 }
 
 func (l *Log[F]) take(n int64) {
@@ -141,11 +159,11 @@ func (l *Log[F]) forget() {
 		p.entries = nil
 	}
 	l.oldest = max(l.oldest, n.Event.Sequence)
-	if p.older != nil {
-		p.older.entries = append(p.older.entries, n)
+	if p.older == nil || p.older.has(n.Event.Sequence) {
+		l.take(-n.bytes)
 		return
 	}
-	l.take(-n.bytes)
+	p.older.entries = append(p.older.entries, n)
 }
 
 // Prune forgets pairs of which nothing is remembered but the number of the
@@ -168,11 +186,11 @@ func (l *Log[F]) Last(p event.Pair) uint64 {
 }
 
 // State is the newest value of a state. Both results are nil and true if it
-// has none; ok is false if it has one that is not remembered.
+// has none; ok is false if it has one that is not remembered, or may have one.
 func (l *Log[F]) State(p event.Pair) (n *Entry[F], ok bool) {
 	switch at := l.lines[p]; {
 	case at == nil || at.last == 0:
-		return nil, true
+		return nil, !l.anew
 	case at.state == nil:
 		return nil, false
 	default:
@@ -190,14 +208,18 @@ func (l *Log[F]) Reaches(p event.Pair, after uint64) bool {
 // false if some may be forgotten, all up to Oldest.
 func (l *Log[F]) Since(list []*Entry[F], p event.Pair, after uint64) (_ []*Entry[F], whole bool) {
 	at := l.lines[p]
+	whole = after >= l.oldest
 	if at == nil {
-		return list, after >= l.oldest
+		return list, whole
 	}
 	if at.older != nil {
 		list = appendBehind(list, at.older.entries, after)
-		whole = after >= at.older.after
+		whole = whole || after >= at.older.after
+		if n := len(at.older.entries); n > 0 { // one that came late may be in both
+			after = max(after, at.older.entries[n-1].Event.Sequence)
+		}
 	}
-	return appendBehind(list, at.entries, after), whole || after >= l.oldest
+	return appendBehind(list, at.entries, after), whole
 }
 
 func appendBehind[F any](list, entries []*Entry[F], after uint64) []*Entry[F] {
@@ -221,10 +243,13 @@ func (l *Log[F]) Len() (states, events int) {
 	return states, len(l.recent) - l.head
 }
 
-// Close gives the log's memory back to the budget. It must not be used any
+// Close gives the log's memory back to the budget. Nothing may be added any
 // more.
 func (l *Log[F]) Close() {
+	for len(l.olders) > 0 {
+		l.forgetOlder()
+	}
 	l.take(-l.bytes)
 	l.budget.leave()
-	l.lines, l.recent = nil, nil
+	l.lines, l.recent, l.head = map[event.Pair]*line[F]{}, nil, 0
 }

@@ -37,6 +37,12 @@ func (l *Log[F]) Pin(p event.Pair, now time.Time) (upTo uint64, busy <-chan stru
 	return o.after, nil
 }
 
+// has tells whether an event is among the entries already.
+func (o *older[F]) has(sequence uint64) bool {
+	n := len(o.entries)
+	return n > 0 && sequence <= o.entries[n-1].Event.Sequence
+}
+
 // Remember ends what Pin has begun: events are all of the pair behind after and
 // up to upTo. whole false means that they are not, and nothing is kept.
 func (l *Log[F]) Remember(p event.Pair, after, upTo uint64, events []*event.Event, whole bool) {
@@ -57,8 +63,23 @@ func (l *Log[F]) Remember(p event.Pair, after, upTo uint64, events []*event.Even
 		list = append(list, n)
 		at.last = max(at.last, e.Sequence)
 	}
-	o.after, o.entries = after, append(list, o.entries...)
+	late := o.entries // that came late may have been read, too
+	o.after, o.entries = after, list
+	for _, n := range late {
+		if o.has(n.Event.Sequence) {
+			l.take(-n.bytes)
+			continue
+		}
+		o.entries = append(o.entries, n)
+	}
 }
+
+// Lose notes that the store does not reach back to a number of the stream of
+// what is no state: then it does not reach back to a smaller one, either.
+func (l *Log[F]) Lose(after uint64) { l.gone = max(l.gone, after+1) }
+
+// Lost tells whether it is known that the store does not reach back to a number.
+func (l *Log[F]) Lost(after uint64) bool { return after < l.gone }
 
 // forgetOlder forgets what was read first.
 func (l *Log[F]) forgetOlder() {

@@ -22,7 +22,7 @@ type Store interface {
 	CursorAt(t event.Topic, sequence uint64) string
 	// Read is what the store has of a topic behind after and up to upTo,
 	// oldest first, at most most events. whole tells whether nothing behind
-	// after has been forgotten, more whether most cut it short.
+	// after has been forgotten of the stream, more whether most cut it short.
 	Read(ctx context.Context, t event.Topic, after, upTo uint64, most int) (events []*event.Event, whole, more bool, err error)
 }
 

@@ -50,6 +50,9 @@ func newPipeline(tb testing.TB, mode event.Check) *pipeline {
 // Send takes what a client would be sent (fanout.Subscriber).
 func (p *pipeline) Send(f *signalr.Frame) { p.frames <- f }
 
+// Room is that of a client that is not slow (fanout.Subscriber).
+func (*pipeline) Room() int { return 1 << 20 }
+
 // Offer is Send: there is room.
 func (p *pipeline) Offer(_ context.Context, f *signalr.Frame) error {
 	p.Send(f)

@@ -62,6 +62,9 @@ func (n *Node) publisher(r *http.Request) (ingest.Publisher, error) {
 		}
 		return ingest.Publisher{}, err
 	}
+	if body, ok := r.Body.(*patientBody); ok {
+		body.who = p
+	}
 	switch p.Role {
 	case auth.Service:
 		return ingest.Publisher{Org: p.Org}, nil
@@ -101,7 +104,8 @@ func status(err error) int {
 // whole.
 const readPatience = time.Minute
 
-// limitRead bounds the wait for each piece of a request's body.
+// limitRead bounds the wait for each piece of a request's body, and ends a body
+// whose sender's token is taken back in the middle of it.
 func limitRead(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = &patientBody{ReadCloser: r.Body, control: http.NewResponseController(w)}
@@ -112,11 +116,20 @@ func limitRead(next http.Handler) http.Handler {
 type patientBody struct {
 	io.ReadCloser
 	control *http.ResponseController
+	who     *auth.Principal // whose it is; nil until that is known
 }
+
+// errRevoked is what a body ends with whose sender may send no more.
+var errRevoked = errors.New("the token has been revoked")
 
 func (b *patientBody) Read(p []byte) (int, error) {
 	b.control.SetReadDeadline(time.Now().Add(readPatience)) //nolint:errcheck // HTTP/2 streams may not support it; then the connection's own limits hold
-	return b.ReadCloser.Read(p)
+	n, err := b.ReadCloser.Read(p)
+	if b.who != nil && b.who.Revoked() {
+		b.control.SetReadDeadline(time.Now()) //nolint:errcheck // as above; what is left of the body is not waited for
+		return 0, errRevoked
+	}
+	return n, err
 }
 
 // devTokenLife is how long a developer's token is good.

@@ -1,7 +1,9 @@
 package node
 
 import (
+	"context"
 	"log/slog"
+	"net"
 	"net/http"
 
 	"rte/internal/auth"
@@ -17,3 +19,12 @@ func Front(next http.Handler, log *slog.Logger) http.Handler { return front(next
 
 // Store is a bus as the journal wants it.
 func Store(b *bus.Bus) journal.Store { return store{b} }
+
+// Listen opens an address as a node does.
+func Listen(ctx context.Context, addr string) (net.Listener, error) {
+	l, err := listen(ctx, addr, "listen")
+	if err != nil {
+		return nil, err
+	}
+	return l.net, nil
+}

@@ -40,11 +40,17 @@ func (n *Node) figures(add func(ops.Figure)) {
 	}
 
 	x := n.index.Stats()
-	one("organizations", "Organizations with clients on this node.", float64(x.Organizations))
+	one("organizations", "Organizations with clients on this node, now or in the last minutes.", float64(x.Organizations))
 	one("topics", "Pairs of entity and event with subscribers.", float64(x.Topics))
 	one("subscriptions", "Subscriptions of all clients.", float64(x.Subscriptions))
 	one("events_total", "Events that came to this node for its organizations.", float64(x.Events))
 	one("deliveries_total", "Events queued for subscribers, each counted once for each.", float64(x.Deliveries))
+	one("journal_bytes", "Memory of what is remembered of organizations, about.", float64(x.JournalBytes))
+	one("replayed_events_total", "Events sent to clients that came back with a cursor.", float64(x.Replayed))
+	labelled("cursors_total", "Cursors that clients came back with, by what became of them.", "outcome", "recovered", float64(x.Recovered))
+	labelled("cursors_total", "Cursors that clients came back with, by what became of them.", "outcome", "unrecovered", float64(x.Unrecovered))
+	one("journal_reads_total", "Reads of the store for cursors that were older than what is remembered.", float64(x.Reads))
+	one("renewed_states_total", "States that took an older value's place in the queue of a slow client.", float64(h.Renewed))
 	one("foreign_events_total", "Events stopped at the tenant wall; anything but 0 is a bug.", float64(x.Foreign))
 
 	t := n.transport.Stats()

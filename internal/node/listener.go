@@ -26,7 +26,25 @@ func listen(ctx context.Context, addr, flag string) (*listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open --%s %s: %w", flag, addr, err)
 	}
-	return &listener{net: l}, nil
+	return &listener{net: narrow{l}}, nil
+}
+
+// sendBuffer is what the system may hold of each connection for a client that
+// does not read, in bytes, about. Left alone, Linux lets it grow to 4 MiB: four
+// times what --queue-bytes bounds (measured). It must hold a loopback segment of
+// 64 KiB with room to spare.
+const sendBuffer = 128 << 10
+
+// narrow bounds the send buffers of the connections that come, whatever
+// transport they are for.
+type narrow struct{ net.Listener }
+
+func (n narrow) Accept() (net.Conn, error) {
+	c, err := n.Listener.Accept()
+	if tcp, ok := c.(*net.TCPConn); ok {
+		tcp.SetWriteBuffer(sendBuffer) //nolint:errcheck // a connection that has gone again tells when it is read
+	}
+	return c, err
 }
 
 // Limits of every listener. A request's head must come soon and be of decent

@@ -47,6 +47,7 @@ type Node struct {
 	nats      *ingest.NATS // nil where nobody can send messages
 	limits    *limits
 	tail      *tail.Handler
+	standing  standing // streams under way
 	ops       *ops.Handler
 	registry  *registry.Registry
 	operators *admin.Handler
@@ -246,7 +247,7 @@ func (n *Node) abandon() {
 			l.server.Close() //nolint:errcheck // Start's own error says more
 			<-l.done
 		default:
-			l.net.Close() //nolint:errcheck // likewise
+			l.net.Close()
 		}
 	}
 	n.verifier.Close()

@@ -546,7 +546,10 @@ func TestRevokedWhileAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close() //nolint:errcheck // it never fails
+	defer c.Close()                                                            //nolint:errcheck // it never fails
+	if _, err := c.Invoke(t.Context(), "AvailableSubscriptions"); err != nil { // the hub knows the client now
+		t.Fatal(err)
+	}
 	for len(sockets) > 0 {
 		(<-sockets).Close()
 	}
@@ -559,5 +562,69 @@ func TestRevokedWhileAway(t *testing.T) {
 	w.until(`rte_closes_total{reason="revoked"} 1`)
 	if l := w.list(""); l.Total != 0 {
 		t.Errorf("there is still %+v", l)
+	}
+}
+
+// TestRevokedInTheMiddle: a producer that sends events as they come, in one
+// request without end, is not heard any more when its token is taken back.
+func TestRevokedInTheMiddle(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	token := sign(t, func(c *auth.Claims) {
+		c.Role, c.User, c.IssuedAt = auth.Service, event.GUID{0x99}, time.Now().Add(-time.Minute)
+	})
+	body, send := io.Pipe()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL()+"/api/v1/events", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Content-Type", "application/x-ndjson")
+	answered := make(chan int, 1)
+	go func() {
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			answered <- 0 // it was cut while it was still sending
+			return
+		}
+		resp.Body.Close()
+		answered <- resp.StatusCode
+	}()
+	line := fmt.Sprintf(`{"organizationId":%q,"entityId":%q,"eventName":"QueueStatus","data":{}}`+"\n", orgA, queueText)
+	if _, err := io.WriteString(send, line); err != nil {
+		t.Fatal(err)
+	}
+	w.until("rte_stored_events_total 1")
+	w.said("revocations", fmt.Sprintf(`{"user":%q}`, event.GUID{0x99}))
+	io.WriteString(send, line) //nolint:errcheck // it may be cut already
+	if status := <-answered; status == http.StatusOK {
+		t.Error("the request went well")
+	}
+	send.Close() //nolint:errcheck // it never fails
+	w.until("rte_stored_events_total 1")
+}
+
+// TestRevokedStream: a back-end program's stream ends with its token, and
+// counts.
+func TestRevokedStream(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	token := sign(t, func(c *auth.Claims) {
+		c.Role, c.User, c.IssuedAt = auth.Service, event.GUID{0x99}, time.Now().Add(-time.Minute)
+	})
+	status, lines, _ := w.tail(token, "?events=QueueStatus")
+	if status != http.StatusOK {
+		t.Fatal(status)
+	}
+	w.until("rte_streams 1")
+	if answer := w.said("revocations", fmt.Sprintf(`{"user":%q}`, event.GUID{0x99})); answer["closed"] != 1.0 {
+		t.Errorf("the answer is %v, want 1 closed", answer)
+	}
+	for lines.Scan() { // until it ends
+		continue
+	}
+	w.until("rte_streams 0")
+	if status, _, _ := w.tail(token, ""); status != http.StatusUnauthorized {
+		t.Errorf("again: %d, want 401", status)
 	}
 }

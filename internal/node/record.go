@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"rte/internal/admin"
+	"rte/internal/auth"
 	"rte/internal/ops"
 	"rte/internal/registry"
 	"rte/internal/session"
@@ -25,7 +26,7 @@ func (n *Node) record(ctx context.Context) (err error) {
 		Longest:     n.verifier.Longest,
 		Membership:  n.cfg.QueueMembership,
 		Reconsider:  n.session.Reconsider,
-		Revoke:      n.session.Revoke,
+		Revoke:      func(s auth.Selection) int { return n.session.Revoke(s) + n.standing.revoke(s) },
 		Logger:      n.log,
 	})
 	if err != nil {

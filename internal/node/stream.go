@@ -59,5 +59,7 @@ func (n *Node) stream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer n.limits.streams.Give(place)
-	n.tail.Serve(w, r, who)
+	life, done := n.standing.hold(r.Context(), p)
+	defer done()
+	n.tail.Serve(w, r.WithContext(life), who)
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -102,8 +103,9 @@ func (h *Handler) Connected(ctx context.Context, c *hub.Conn) error {
 		return errNoPrincipal
 	}
 	m, err := h.index.Join(ctx, p.Org, p.User, c)
-	if err != nil {
-		return err
+	if err != nil { // the store is away, or the node goes
+		h.o.Logger.Warn("client refused", "conn", c.ID(), "who", p, "reason", "no events", "err", err)
+		return fmt.Errorf("%w: %w", hub.ErrLater, err)
 	}
 	s := &session{member: m, connected: time.Now()}
 	s.principal.Store(p)

@@ -24,9 +24,10 @@ func TestOnConnectedRefuses(t *testing.T) {
 		detailed bool
 		want     string
 	}{
-		{"error", errSecret, false, false, "Connection closed with an error."},
-		{"error with details", errSecret, false, true, "Connection closed with an error. secret detail"},
-		{"panic", nil, true, false, "Connection closed with an error."},
+		{"passing error", fmt.Errorf("%w: %w", hub.ErrLater, errSecret), false, false, `"Connection closed with an error.","allowReconnect":true`},
+		{"error", errSecret, false, false, `"Connection closed with an error."`},
+		{"error with details", errSecret, false, true, `"Connection closed with an error. secret detail"`},
+		{"panic", nil, true, false, `"Connection closed with an error."`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -49,7 +50,7 @@ func TestOnConnectedRefuses(t *testing.T) {
 				s := at(o)
 				w := s.arrive()
 				w.greet(call("1", "Ran"), call("2", "Ran"))
-				w.expect("{}", pushed("hello"), `{"type":7,"error":"`+test.want+`"}`)
+				w.expect("{}", pushed("hello"), `{"type":7,"error":`+test.want+`}`)
 				w.closed(ws.StatusInternalServerError)
 				synctest.Wait()
 				if diff := cmp.Diff([]string{"connected", "disconnected refused"}, d.read()); diff != "" {

@@ -163,8 +163,10 @@ func (c *Conn) takePending(msgs [][]byte) (_ [][]byte, left bool) {
 		n++
 	}
 	o.bytes -= taken
+	o.taken += n
 	if o.bytes <= c.server.o.QueueBytes/2 {
 		o.makeRoom()
+		o.states = nil
 	}
 	switch {
 	case n < len(o.pending):

@@ -15,6 +15,10 @@ func (e *Error) Error() string { return e.Text }
 // ErrEnded means that the connection has ended, or is about to.
 var ErrEnded = errors.New("hub: the connection has ended")
 
+// ErrLater is for OnConnected to wrap: what refuses the client may pass, so it
+// is told that it may come back.
+var ErrLater = errors.New("hub: not now")
+
 // ErrUnauthorized is for methods and streams to return: their user may not call
 // them. The client is told so in the released server's words.
 var ErrUnauthorized = errors.New("hub: the user may not call this method")

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 
 	"rte/signalr"
 )
@@ -21,7 +22,7 @@ func (c *Conn) connect(ctx context.Context) {
 	}, nil)
 	if err != nil {
 		o.Logger.Debug("connection refused", "conn", c.ID(), "err", err)
-		c.end(Refused, c.closeText(Refused, err.Error()), false)
+		c.end(Refused, c.closeText(Refused, err.Error()), errors.Is(err, ErrLater))
 	}
 }
 

@@ -16,7 +16,9 @@ type outbox struct {
 	mu        sync.Mutex
 	head      []byte // whole messages that go first and are not counted; perhaps shared
 	pending   []*signalr.Frame
-	bytes     int // of pending
+	bytes     int         // of pending
+	states    map[any]int // see renew; nil unless the client is slow
+	taken     int         // of pending, since states was made
 	busy      bool
 	waiting   bool          // busy, for a go-ahead
 	ahead     bool          // a go-ahead has come before anybody waited for it
@@ -35,7 +37,8 @@ type outbox struct {
 
 // Send queues a frame. It never blocks. Frames of one caller arrive in its
 // order, but for states ([signalr.NewStateFrame]): when half of
-// Options.QueueBytes waits, one takes the place of an older value of its own.
+// Options.QueueBytes waits, one takes the place of the newest older value of its
+// own, unless an answer to a call waits behind that.
 // When more than Options.QueueBytes would wait, the connection is closed as
 // [Slow]; a connection that ends takes nothing more, which is no
 // error: the client is told by the Close, or has gone.
@@ -82,30 +85,14 @@ func (c *Conn) queue(f *signalr.Frame, n int) bool {
 	return true
 }
 
-// renew puts a state of n bytes in the place of an older value that waits. It
-// reports whether there is one. What has been written stays: with stateful
-// reconnect it is counted. The caller holds mu.
-func (o *outbox) renew(f *signalr.Frame, n int, p signalr.Protocol, most int) bool {
-	for i, old := range o.pending {
-		if !f.Replaces(old) {
-			continue
-		}
-		b, err := old.Bytes(p) // encoded when it was queued
-		if err != nil || o.bytes+n-len(b) > most {
-			return false
-		}
-		o.pending[i] = f
-		o.bytes += n - len(b)
-		return true
-	}
-	return false
-}
-
 // put queues a frame of n bytes. It reports whether the flusher must be told.
 // The caller holds mu.
 func (o *outbox) put(f *signalr.Frame, n int) (wake bool) {
 	o.pending = append(o.pending, f)
 	o.bytes += n
+	if o.states != nil {
+		o.note(len(o.pending) - 1)
+	}
 	return o.start()
 }
 
@@ -152,6 +139,7 @@ func (c *Conn) Unqueue(drop func(*signalr.Frame) bool) int {
 		}
 		return gone
 	})
+	o.states = nil // their places have changed
 	if o.bytes <= c.server.o.QueueBytes/2 {
 		o.makeRoom()
 	}
@@ -168,12 +156,30 @@ func (o *outbox) makeRoom() {
 
 // Offer is Send for one who can wait: it queues the frame when half of
 // Options.QueueBytes is free, so that no client is too slow for it. An error is
-// [ErrEnded], or that of ctx. Nothing is queued then.
+// [ErrEnded], or that of ctx; nothing is queued then. A frame that can never be
+// queued ends the connection, as with Send.
 func (c *Conn) Offer(ctx context.Context, f *signalr.Frame) error {
-	if c.protocol.Load() == nil {
+	p := c.protocol.Load()
+	if p == nil {
+		return ErrEnded
+	}
+	if b, err := f.Bytes(*p); err != nil || len(b) > c.server.o.QueueBytes {
+		c.Send(f)
 		return ErrEnded
 	}
 	return c.offer(ctx, f, func() {})
+}
+
+// Room is how many bytes can be sent before half of Options.QueueBytes waits; 0
+// if there is no room, or nothing is taken any more.
+func (c *Conn) Room() int {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended {
+		return 0
+	}
+	return max(0, c.server.o.QueueBytes/2-o.bytes)
 }
 
 // Close ends the connection for a reason of the application's: the client is
@@ -224,6 +230,7 @@ func (o *outbox) end(why CloseReason, last []byte, failed bool) (wake bool) {
 		again, n := o.replay.unwritten()
 		o.pending, o.bytes = slices.Concat(again, o.pending), o.bytes+n
 	}
+	o.states = nil
 	held := o.suspended || o.full
 	o.replay, o.full = nil, false
 	if why == Slow || o.suspended || o.dropped {

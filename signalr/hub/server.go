@@ -35,8 +35,8 @@ type Options struct {
 	// nobody. Default: no connection has a user.
 	UserID func(c *Conn) string
 	// OnConnected runs behind the handshake and before the first method. An
-	// error closes the connection; the client stays away. ctx ends with the
-	// connection.
+	// error closes the connection; the client stays away, unless the error wraps
+	// [ErrLater]. ctx ends with the connection.
 	OnConnected func(ctx context.Context, c *Conn) error
 	// OnDisconnected runs once behind everything else of a connection whose
 	// OnConnected ran. err is nil if the client said goodbye.

@@ -188,7 +188,7 @@ func TestOptions(t *testing.T) {
 		has, lack []string
 	}{
 		{"hub", gen.AsyncAPI, gen.Options{}, []string{`"const": "queuestatus"`, `"cursor"`}, []string{`"pathname"`}},
-		{"hub, other settings", gen.AsyncAPI, gen.Options{BasePath: "/rt", CatalogNames: true, Plain: true}, []string{`"const": "QueueStatus"`, `"pathname": "/rt"`}, []string{`"cursor"`}},
+		{"hub, other settings", gen.AsyncAPI, gen.Options{BasePath: "/rt", CatalogNames: true, Plain: true}, []string{`"const": "QueueStatus"`, `"pathname": "/rt"`}, []string{"The event's place in the store"}},
 		{"HTTP", gen.OpenAPI, gen.Options{}, []string{`"url": "/"`, `"/api/v1/events"`, `"#/components/schemas/QueueStatus"`}, []string{"DeveloperToken", "/token/"}},
 		{"HTTP, developers", gen.OpenAPI, gen.Options{BasePath: "/rt", DevTokens: true}, []string{`"url": "/rt"`, `"/api/v1/events"`, `"/token/{userId}/rte/"`, `"DeveloperToken"`}, nil},
 		{"HTTP, publishing elsewhere", gen.OpenAPI, gen.Options{NoPublish: true}, []string{`"/api/v1/schemas/{eventName}.json"`, `"/api/v1/me"`, "Guid", "securitySchemes"}, []string{`"/api/v1/events"`, "Envelope"}},

@@ -73,6 +73,6 @@ func (f *flow) Stop() {
 	f.mu.Lock()
 	f.over = true
 	f.mu.Unlock()
-	f.calls.Lock()
-	f.calls.Unlock() //nolint:staticcheck // waits for the last call
+	f.calls.Lock() // waits for the last call
+	defer f.calls.Unlock()
 }
