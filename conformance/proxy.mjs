@@ -65,6 +65,11 @@ export class Network {
     this.cut();
   }
 
+  /** Nothing passes any more on the connections there are, and nobody is told: they look open. */
+  hang() {
+    for (const pair of this.#pairs) pair.torn = true;
+  }
+
   /** Cuts what clients have, while the server's ends stay open. */
   strand() {
     this.cuts++;

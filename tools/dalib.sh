@@ -1,27 +1,33 @@
 #!/bin/sh
-# Builds DAClientLib, tests it in Node and Chromium against the real program,
-# and looks at what the npm package would hold. The bundles that nodes serve are
-# committed in internal/ops/web/client, so that Go alone builds the program:
-# that they are the ones the sources make is checked here.
+# Builds DAClientLib and its reference, looks at its size and at what npm would
+# pack, and tests it in Node and Chromium against real nodes. The bundles that
+# nodes serve are committed in internal/ops/web/client, so that Go alone builds
+# the program: that they are the ones the sources make is checked here.
+#
+#	tools/dalib.sh [long]
 set -eu
 cd "$(dirname "$0")/.."
+served=internal/ops/web/client
 
-before=$(mktemp -d)
-trap 'rm -rf "$before"' EXIT
-mkdir -p internal/ops/web/client
-cp -R internal/ops/web/client/. "$before"
-
-# The tests share the helpers of conformance/, Chromium's among them.
+# The tests use what conformance/ has: the browser, a network that breaks, processes.
 [ -d conformance/node_modules/playwright-core ] || (cd conformance && npm ci --no-audit --no-fund)
 
 cd da-client-lib
 npm ci --no-audit --no-fund
 npm run build
-npm test
+npm run size
+npm run docs
 cd ..
 
-if ! diff -r "$before" internal/ops/web/client; then
-	echo 'dalib: internal/ops/web/client was not what da-client-lib/ builds; it is now: look at it and commit it' >&2
+before=$(mktemp -d)
+trap 'rm -rf "$before"' EXIT
+mkdir -p $served
+cp -R $served/. "$before"
+node da-client-lib/scripts/serve.mjs $served
+if ! diff -r "$before" $served; then
+	echo "dalib: $served was not what da-client-lib/ builds; it is now: look at it and commit it" >&2
 	exit 1
 fi
-echo 'dalib: internal/ops/web/client is what da-client-lib/ builds'
+echo "dalib: $served is what da-client-lib/ builds"
+
+node da-client-lib/test/run.mjs ${1:-}

@@ -1,18 +1,19 @@
 /**
- * DAClientLib: events of RTE in browsers and Node.
+ * DAClientLib: the events of a contact centre in the browser and in Node.
  *
  * @packageDocumentation
  */
-export { DAService, type CallOptions } from "./service.js";
-export {
-  BadUrlError, ClosedError, DAError, ForbiddenError, MessagePackMissingError, NotConnectedError, OverflowError, RejectedError, TokenExpiredError,
-  UnauthorizedError, type ErrorCode,
-} from "./errors.js";
-export { FetchRteToken, type RteToken, type Token } from "./token.js";
-export type { Listenable } from "./signal.js";
-export type { MessagesOptions } from "./stream.js";
-export type { MessagePackClass } from "./signalr.js";
+export { DAService, type CallOptions, type MessageSource } from "./service.ts";
+export type { DAServiceOptions, Log, MessagePackProtocol, Transport } from "./options.ts";
+export type { Delays } from "./backoff.ts";
+export type { EventSource } from "./emitter.ts";
+export type { ConnectionState, ConnectionStateChange, Notice, NoticeKind } from "./state.ts";
 export type {
-  ActiveSubscription, ConnectionState, ConnectionStateChange, DataMessage, Explanation, Message, Notice, Options, SubscriptionItem, SubscriptionResult,
-} from "./types.js";
-export * from "./events.gen.js";
+  ActiveSubscription, Explanation, KnownEventName, Message, PairItem, SubscriptionItem, SubscriptionResult,
+} from "./pair.ts"; // prettier-ignore
+export { FetchToken, type FetchTokenOptions, type RteAccess, type TokenSource } from "./token.ts";
+export {
+  AbortedError, AddressError, ClosedError, DAError, type DAErrorCode, HubError, InvalidArgumentError, NotConnectedError,
+  TokenExpiredError, TokenUnavailableError, UnauthorizedError, UnreachableError,
+} from "./errors.ts"; // prettier-ignore
+export * from "./events.gen.ts";

@@ -1,139 +1,213 @@
-import type { HubConnection, IHttpConnectionOptions, IHubProtocol } from "@microsoft/signalr";
+import {
+  HttpTransportType, HubConnectionBuilder, HubConnectionState, JsonHubProtocol, LogLevel, type HubConnection, type IHubProtocol,
+} from "@microsoft/signalr"; // prettier-ignore
+import { AddressError, ClosedError, DAError, HubError, textOf, UnauthorizedError, UnreachableError, withoutTokens } from "./errors.ts";
+import type { AnyPush } from "./events.gen.ts";
+import { WatchedHttp } from "./http.ts";
+import type { DAServiceOptions, Log, Transport } from "./options.ts";
+import { camelList, camelMembers, datesAsText, pushOf } from "./shape.ts";
+import { refusal } from "./token.ts";
 
-import { unpacked } from "./packed.js";
-import { loadProtocol, loadSignalR, type SignalR } from "./signalr.js";
-import type { Options } from "./types.js";
-
-/** Why a link is over. again: the hub lets it come back, or the network went. */
+/** How a connection ended. */
 export interface Ending {
-  again: boolean;
-  reason: string;
-  error?: Error;
+  error: DAError;
+  /** The hub does not want it back. */
+  final: boolean;
 }
 
-/** A call that found no answer because the link ended first. */
-export class LinkLost extends Error {}
-
-export interface LinkEvents {
-  push(message: unknown): void;
-  notice(notice: unknown): void;
+/** Who is told of what happens on a connection; nobody after it has ended. */
+export interface LinkListener {
+  push(message: AnyPush): void;
+  notice(argument: unknown): void;
+  /** Called once, and only after open has resolved. */
+  ended(ending: Ending): void;
 }
 
-/** The hub's type of the message Close. */
-const closeType = 7;
+/** One connection: it is opened once, and ends once. */
+export interface Link {
+  /** Rejects with the error's class; a definite refusal is told by isRefusal. */
+  open(): Promise<void>;
+  /** Calls a hub method. Rejects with HubError if the hub says so, with UnreachableError if the connection was lost. */
+  invoke(method: string, ...args: unknown[]): Promise<unknown>;
+  /** Gives the connection up at once; the listener is told, if it was open. */
+  cut(why: string): void;
+  /** Ends it in good order; the listener is not told. */
+  stop(): Promise<void>;
+  /** How long the hub asked to be left alone when open failed, in milliseconds. */
+  readonly retryAfter: number;
+}
 
-/**
- * One connection to the hub, from its handshake to its end. It is never used
- * again afterwards: another try is another link.
- */
-export class Link {
-  readonly ended: Promise<Ending>;
-  readonly openedAt = Date.now();
-  #end!: (ending: Ending) => void;
-  #over = false;
-  #close: { error?: string; allowReconnect?: boolean } | undefined;
+/** What a connection is made of. */
+export interface LinkOptions {
+  url: string;
+  /** The token it is opened with. */
+  token: string;
+  /** Another one, for requests long after that. */
+  another: () => Promise<string>;
+  settings: DAServiceOptions;
+  listener: LinkListener;
+  log: Log;
+  now: () => number;
+}
 
-  private constructor(
-    private readonly hub: HubConnection,
-    private readonly packed: boolean,
-  ) {
-    this.ended = new Promise((resolve) => (this.#end = resolve));
-  }
+/** Tells whether an error of open is the hub's last word about this token and address. */
+export function isRefusal(error: DAError): boolean {
+  return error instanceof UnauthorizedError || error instanceof AddressError || error instanceof ClosedError || error instanceof HubError;
+}
 
-  /** Connects, or throws what Microsoft's client says. */
-  static async open(url: string, token: string, options: Options, events: LinkEvents, signal: AbortSignal): Promise<Link> {
-    const signalR = await loadSignalR();
-    const inner = await loadProtocol(signalR, options.messagepack ?? false);
-    let link: Link | undefined;
-    const hub = build(signalR, url, token, options, watch(inner, (close) => link?.closing(close)));
-    link = new Link(hub, options.messagepack !== undefined && options.messagepack !== false);
-    link.listen(events);
-    const stop = () => link.drop();
-    signal.addEventListener("abort", stop, { once: true });
-    try {
-      await Promise.race([hub.start(), link.ended.then(() => Promise.reject(signal.reason))]);
-    } catch (error) {
-      link.drop();
-      throw error;
-    } finally {
-      signal.removeEventListener("abort", stop);
-    }
-    return link;
-  }
+const transportTypes: Readonly<Record<Transport, HttpTransportType>> = {
+  websockets: HttpTransportType.WebSockets,
+  serversentevents: HttpTransportType.ServerSentEvents,
+  longpolling: HttpTransportType.LongPolling,
+};
 
-  private listen(events: LinkEvents): void {
-    const open = (value: unknown) => (this.packed ? unpacked(value) : value);
-    this.hub.on("MessageReceived", (message: unknown) => this.#over || events.push(open(message)));
-    this.hub.on("Notice", (notice: unknown) => this.#over || events.notice(open(notice)));
-    this.hub.onclose((error) => {
-      // Without the message Close it was the network, not the hub.
-      const close = this.#close;
-      this.finish({ again: close === undefined || close.allowReconnect === true, reason: close?.error ?? "", ...(error && { error }) });
+/** A connection by Microsoft's client. */
+export class SignalRLink implements Link {
+  private readonly http = new WatchedHttp();
+  private readonly connection: HubConnection;
+  private readonly packed: boolean;
+  private opened = false;
+  private over = false;
+  private mayReturn = false;
+
+  constructor(private readonly o: LinkOptions) {
+    const { settings } = o;
+    this.packed = settings.protocol !== undefined && settings.protocol !== "json";
+    const builder = new HubConnectionBuilder()
+      .configureLogging({ log: (level, text) => this.log(level, text) })
+      .withUrl(o.url, {
+        accessTokenFactory: () => (this.opened ? o.another() : o.token),
+        httpClient: this.http,
+        headers: { ...settings.headers },
+        withCredentials: settings.withCredentials ?? true,
+        timeout: 15_000,
+        ...(settings.transports ? { transport: settings.transports.reduce((all, name) => all | transportTypes[name], 0) } : {}),
+      })
+      .withHubProtocol(protocolOf(settings))
+      // Never by itself: it forgets the subscriptions. But it is asked when, and
+      // only when, the hub allows to come back.
+      .withAutomaticReconnect({
+        nextRetryDelayInMilliseconds: () => {
+          this.mayReturn = true;
+          return null;
+        },
+      });
+    if (settings.statefulReconnect ?? true) builder.withStatefulReconnect();
+    this.connection = builder.build();
+    this.connection.on("MessageReceived", (argument: unknown) => {
+      if (this.over) return;
+      const push = pushOf(argument, this.packed);
+      if (push === null) o.log("warning", "a MessageReceived that is no message was dropped");
+      else o.listener.push(push);
     });
+    this.connection.on("Notice", (argument: unknown) => {
+      if (!this.over) o.listener.notice(this.packed ? noticeOf(argument) : argument);
+    });
+    this.connection.onclose((error) => this.closed(error));
   }
 
-  private closing(close: { error?: string; allowReconnect?: boolean }): void {
-    this.#close = close;
+  get retryAfter(): number {
+    return this.http.retryAfter;
   }
 
-  private finish(ending: Ending): void {
-    this.#over = true;
-    this.#end(ending);
-  }
-
-  /** Calls a method of the hub. Throws LinkLost when the link ends before the answer, else the hub's error. */
-  async invoke(method: string, ...args: unknown[]): Promise<unknown> {
-    const lost = this.ended.then((ending) => Promise.reject(new LinkLost(`The connection ended during ${method}.`, { cause: ending.error })));
-    if (this.#over) return lost;
+  async open(): Promise<void> {
     try {
-      const answer = await Promise.race([this.hub.invoke(method, ...args), lost]);
-      return this.packed ? unpacked(answer) : answer;
+      await this.connection.start();
     } catch (error) {
-      lost.catch(() => undefined);
-      // The client cancels calls a moment before it says that it is closed.
-      if (this.#over || String(this.hub.state) !== "Connected") throw new LinkLost(`The connection ended during ${method}.`, { cause: error });
-      throw error;
+      this.over = true;
+      throw this.refused(error);
+    }
+    if (this.over) throw new UnreachableError("The connection was given up");
+    this.opened = true;
+  }
+
+  async invoke(method: string, ...args: unknown[]): Promise<unknown> {
+    if (this.over) throw new UnreachableError("The connection is lost");
+    try {
+      const result: unknown = await this.connection.invoke(method, ...args);
+      return this.packed ? camelList(result) : result;
+    } catch (error) {
+      if (this.isLoss(error)) {
+        this.cut(textOf(error));
+        throw new UnreachableError("The connection was lost", { cause: error });
+      }
+      const text = textOf(error).replace(/^An unexpected error occurred invoking '.*?' on the server\. HubException: /, "");
+      const unknown = /method does not exist/i.test(text);
+      throw new HubError(unknown ? "unsupported" : "hub", text, { cause: error });
     }
   }
 
-  /** Ends the link at once: nothing of it is heard any more. */
-  drop(error?: Error): void {
-    this.finish({ again: true, reason: "", ...(error && { error }) });
-    this.hub.stop().catch(() => undefined);
+  cut(why: string): void {
+    if (this.over) return;
+    this.over = true;
+    void this.connection.stop().catch(() => {});
+    if (this.opened) this.o.listener.ended({ error: new UnreachableError(why), final: false });
   }
 
-  /** Ends the link in good order. */
-  async leave(): Promise<void> {
-    this.finish({ again: false, reason: "" });
-    await this.hub.stop();
+  async stop(): Promise<void> {
+    this.over = true;
+    await this.connection.stop();
+  }
+
+  /** The hub's answers are plain errors; all else is about the way to it. */
+  private isLoss(error: unknown): boolean {
+    if (this.over || this.connection.state !== HubConnectionState.Connected) return true;
+    return !(error instanceof Error) || error.constructor !== Error || error.message.startsWith("Cannot send data");
+  }
+
+  private closed(error: Error | undefined): void {
+    if (this.over) return;
+    this.over = true;
+    const reason = closeReason(error);
+    const final = !this.mayReturn;
+    const text = reason !== null ? `The hub closed the connection: ${reason}` : `The connection was lost: ${textOf(error ?? "it ended")}`;
+    this.o.listener.ended({ final, error: final ? new ClosedError(reason ?? "", { cause: error }) : new UnreachableError(text, { cause: error }) });
+  }
+
+  /** Why a connection could not be opened. */
+  private refused(error: unknown): DAError {
+    const text = textOf(error);
+    const reason = closeReason(error);
+    if (reason !== null && ["revoked", "limit", "admin"].includes(reason)) return new ClosedError(reason, { cause: error });
+    if (/handshake error/.test(text)) return new HubError("hub", text, { cause: error });
+    switch (this.http.status) {
+      case 401:
+        return refusal(this.o.token, this.o.now(), error);
+      case 403:
+        return new UnauthorizedError("forbidden", "The hub is not open to this token (403)", { cause: error });
+      case 404:
+      case 405:
+        return new AddressError("notFound", `There is no SignalR hub at this address (${this.http.status})`, { cause: error });
+    }
+    if (/SyntaxError|is not valid JSON|ASP\.NET SignalR Server/.test(text)) {
+      return new AddressError("notFound", "What answers at this address is no SignalR hub", { cause: error });
+    }
+    return new UnreachableError(`The hub could not be reached: ${text}`, { cause: error });
+  }
+
+  private log(level: LogLevel, text: string): void {
+    if (level < LogLevel.Information) return;
+    // What fails is told by errors and states; it is no error of the program.
+    this.o.log(level >= LogLevel.Warning ? "info" : "debug", withoutTokens(text));
   }
 }
 
-/** The protocol as it is, with an ear for Close, which the client keeps to itself. */
-function watch(inner: IHubProtocol, closed: (close: { error?: string; allowReconnect?: boolean }) => void): IHubProtocol {
-  return {
-    name: inner.name,
-    version: inner.version,
-    transferFormat: inner.transferFormat,
-    writeMessage: (message) => inner.writeMessage(message),
-    parseMessages(input, logger) {
-      const messages = inner.parseMessages(input, logger);
-      for (const message of messages) if (message.type === closeType) closed(message);
-      return messages;
-    },
-  };
+function protocolOf(settings: DAServiceOptions): IHubProtocol {
+  const { protocol } = settings;
+  if (protocol === undefined || protocol === "json") return new JsonHubProtocol();
+  return new protocol({ extensionCodec: datesAsText });
 }
 
-function build(signalR: SignalR, url: string, token: string, options: Options, protocol: IHubProtocol): HubConnection {
-  const { HttpTransportType: types } = signalR;
-  const transports = { websockets: types.WebSockets, serversentevents: types.ServerSentEvents, longpolling: types.LongPolling };
-  const http: IHttpConnectionOptions = {
-    accessTokenFactory: () => token,
-    ...(options.transport && { transport: transports[options.transport] }),
-  };
-  // No logger: the client's own would show addresses, and with them tokens.
-  const builder = new signalR.HubConnectionBuilder().withUrl(url, http).withHubProtocol(protocol).configureLogging(signalR.LogLevel.None);
-  // Not there before version 8 of the client, and only for WebSockets.
-  if (options.statefulReconnect !== false && typeof builder.withStatefulReconnect === "function") builder.withStatefulReconnect();
-  return builder.build();
+function noticeOf(argument: unknown): unknown {
+  const notice = camelMembers(argument) as Record<string, unknown> | null;
+  return typeof notice === "object" && notice !== null && "subscription" in notice
+    ? { ...notice, subscription: camelMembers(notice["subscription"]) }
+    : notice;
+}
+
+/** The text of the hub's Close; null if it is none that ended the connection. */
+function closeReason(error: unknown): string | null {
+  if (error === undefined) return "";
+  const m = /Server returned an error on close: (.*)$/s.exec(textOf(error));
+  return m ? m[1]! : null;
 }

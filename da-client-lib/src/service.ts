@@ -1,285 +1,276 @@
-import { listOf, parts, within } from "./calls.js";
-import { NotConnectedError, RejectedError } from "./errors.js";
-import { Keeper, pause, type Tenant } from "./keeper.js";
-import { LinkLost, type Link } from "./link.js";
-import { Signal, type Listenable } from "./signal.js";
-import { stream, type MessagesOptions } from "./stream.js";
-import { Subscriptions, type HubItem } from "./subscriptions.js";
-import type { Token } from "./token.js";
-import type {
-  ActiveSubscription, ConnectionState, ConnectionStateChange, Explanation, Message, Notice, Options, SubscriptionItem, SubscriptionResult,
-} from "./types.js";
+import { Emitter, type EventSource } from "./emitter.ts";
+import { AbortedError, AddressError, DAError, InvalidArgumentError, textOf } from "./errors.ts";
+import { isEvent, type AnyPush, type EventName, type Push } from "./events.gen.ts";
+import { OwnHub, type Hub } from "./hub.ts";
+import type { DAServiceOptions, Log } from "./options.ts";
+import type { ActiveSubscription, Explanation, Message, PairItem, SubscriptionItem, SubscriptionResult } from "./pair.ts";
+import type { ConnectionState, ConnectionStateChange, Notice } from "./state.ts";
+import { Stream } from "./stream.ts";
+import { canShare, SharedHub } from "./tabs/shared.ts";
+import type { TokenSource } from "./token.ts";
+import { realWorld } from "./world.ts";
 
-/** What a single call may be given. */
+/** What every call can be told. */
 export interface CallOptions {
-  /** Ends the waiting for the answer; the promise rejects with the signal's reason. */
+  /** Rejects the promise with AbortedError; what the hub was asked meanwhile may still be done. */
   signal?: AbortSignal;
 }
 
+/** Where messages come from: as EventSource, and with handlers for one event. */
+export interface MessageSource extends EventSource<Message> {
+  on(handler: (message: Message) => void): void;
+  /** Calls the handler for messages of one event only; data has that event's type. */
+  on<N extends EventName>(eventName: N, handler: (message: Push<N>) => void): void;
+  off(handler: (message: Message) => void): void;
+  off<N extends EventName>(eventName: N, handler: (message: Push<N>) => void): void;
+}
+
 /**
- * One connection to RTE that stays: when it breaks it is made again, without
- * end, and the subscriptions go on where they were, so that handlers see each
- * event once and in order within its pair.
+ * The events of a contact centre, as they happen.
+ *
+ * Connect connects, and the service stays connected until Disconnect or until
+ * the hub refuses for good. Connections come and go meanwhile: the handlers of
+ * OnSubscriptionDataChanged get every event of every subscription exactly once
+ * and in order, as far as the hub's memory reaches; where it does not, a notice
+ * `missed` says which data is to be read anew.
+ *
+ * Register handlers before Subscribe: the first events may come before its
+ * promise tells.
  */
 export class DAService {
-  readonly #changes = new Signal<ConnectionStateChange>();
-  readonly #messages = new Signal<Message>();
-  readonly #notices = new Signal<Notice>();
-  readonly #pairs: Subscriptions;
-  readonly #keeper: Keeper;
-  readonly #options: Options;
-  #turn: Promise<unknown> = Promise.resolve();
-  #ready!: Promise<void>;
-  #waits = false; // the promise ready is open
-  #readiness!: { resolve(): void; reject(error: Error): void };
+  private readonly hub: Hub;
+  private readonly address: string | AddressError;
+  private readonly tokens: { source: TokenSource };
+  private readonly messages: Emitter<Message>;
+  private readonly states: Emitter<ConnectionStateChange>;
+  private readonly notices: Emitter<Notice>;
+  private readonly streams = new Set<Stream<Message>>();
+  private readonly narrowed = new Map<unknown, Map<string, (message: Message) => void>>();
+  private waiting: { promise: Promise<void>; resolve(): void; reject(error: DAError): void } | null = null;
 
-  /** The events of all pairs that are subscribed. */
-  readonly OnSubscriptionDataChanged: Listenable<Message> = this.#messages;
-  /** How the connection is, whenever that changes. */
-  readonly OnConnectionStateChanged: Listenable<ConnectionStateChange> = this.#changes;
-  /** What the app should know of its connection, above all that events were missed. */
-  readonly OnNotice: Listenable<Notice> = this.#notices;
+  /** Messages of the subscriptions: handlers get `{subscription, data, cursor, time}`. */
+  readonly OnSubscriptionDataChanged: MessageSource;
+  /** The connection's state, whenever it changes, and each time a try has failed. */
+  readonly OnConnectionStateChanged: EventSource<ConnectionStateChange>;
+  /** Notices, such as that events may have been missed. */
+  readonly OnNotice: EventSource<Notice>;
 
   /**
-   * rteUrl is the hub's address as the REST API gives it; jwt the token, or a
-   * function that gives one, which is called for each connection that is made.
-   * Nothing happens before Connect.
+   * Does nothing yet: Connect connects.
+   *
+   * @param rteUrl - The hub's address, as the REST API gives it; without a scheme it is
+   * `https`, in a browser the scheme of the page.
+   * @param jwt - The token, or better a function that gets one: it is called for each
+   * connection, and tokens expire.
+   * @throws InvalidArgumentError
    */
-  constructor(rteUrl: string, jwt: Token, options: Options = {}) {
-    this.#options = options;
-    this.#pairs = new Subscriptions(options.snapshot === true);
-    const tenant: Tenant = {
-      settle: (link) => this.#settle(link),
-      push: (message) => this.#push(message),
-      notice: (notice) => this.#notice(notice),
-      changed: (change) => this.#changed(change),
+  constructor(rteUrl: string, jwt: TokenSource, options: DAServiceOptions = {}) {
+    if (typeof jwt !== "string" && typeof jwt !== "function") throw new InvalidArgumentError("jwt is to be a string or a function that gives one");
+    const log = logOf(options.log);
+    const failed = (error: unknown): void => log("error", `a handler failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    this.tokens = { source: jwt };
+    this.messages = new Emitter(failed);
+    this.states = new Emitter(failed);
+    this.notices = new Emitter(failed);
+    this.OnSubscriptionDataChanged = this.messageSource();
+    this.OnConnectionStateChanged = { on: this.states.on, off: this.states.off };
+    this.OnNotice = { on: this.notices.on, off: this.notices.off };
+    this.address = addressOf(rteUrl);
+    const hubOptions = {
+      url: typeof this.address === "string" ? this.address : "",
+      tokens: this.tokens,
+      settings: options,
+      world: realWorld(),
+      log,
+      listener: {
+        message: (push: AnyPush) => this.take(push as Message),
+        state: (change: ConnectionStateChange) => this.changed(change),
+        notice: (notice: Notice) => this.notices.emit(notice),
+      },
     };
-    this.#keeper = new Keeper(rteUrl, jwt, options, tenant);
-    this.#renew();
-    options.signal?.addEventListener("abort", () => void this.Disconnect(), { once: true });
+    const share = (options.share ?? false) !== false && canShare();
+    this.hub = share ? new SharedHub(hubOptions) : new OwnHub(hubOptions);
+    const { signal } = options;
+    if (signal?.aborted) queueMicrotask(() => void this.Disconnect());
+    else signal?.addEventListener("abort", () => void this.Disconnect(), { once: true });
   }
 
-  /** How the connection is now. */
-  get state(): ConnectionState {
-    return this.#keeper.state;
+  /** Where the connection stands. */
+  get State(): ConnectionState {
+    return this.hub.state;
   }
 
-  /** Resolves when there is a connection, the first or one after Disconnect; rejects when the hub refuses. */
+  /**
+   * Resolves as soon as the service is connected and has its subscriptions; at
+   * once when it is. Rejects when the hub refuses for good.
+   */
   get ready(): Promise<void> {
-    return this.#ready;
+    if (this.hub.state === "Connected") return Promise.resolve();
+    if (this.waiting === null) {
+      let resolve!: () => void;
+      let reject!: (error: DAError) => void;
+      const promise = new Promise<void>((yes, no) => ((resolve = yes), (reject = no)));
+      promise.catch(() => {}); // whoever awaits it is told
+      this.waiting = { promise, resolve, reject };
+    }
+    return this.waiting.promise;
   }
 
   /**
-   * Connects. True when connected, however long that takes: a hub that is away
-   * is tried again without end. Rejects with a DAError when trying is of no use
-   * (UnauthorizedError, TokenExpiredError, ForbiddenError, BadUrlError, ClosedError),
-   * and after Disconnect.
+   * Connects, and tries again and again while the hub cannot be reached.
+   * Resolves with true when connected, with false when Disconnect came first.
+   *
+   * @throws UnauthorizedError (401, 403), TokenExpiredError, AddressError,
+   * ClosedError: the hub has refused, and another try would change nothing.
+   * After it, Connect goes on with the subscriptions that there were.
    */
-  async Connect(options: CallOptions = {}): Promise<boolean> {
-    this.#options.signal?.throwIfAborted();
-    this.#keeper.start();
-    await within(this.#keeper.live(), options.signal);
-    return true;
+  Connect(options: CallOptions = {}): Promise<boolean> {
+    if (typeof this.address !== "string") {
+      this.changed({ state: "Disconnected", previous: "Disconnected", error: this.address });
+      return Promise.reject(this.address);
+    }
+    return orAborted(this.hub.connect(), options.signal);
   }
 
-  /** Ends the connection and forgets the subscriptions. Connect may be called again. */
+  /** Ends the connection and all subscriptions. Calls that wait reject with NotConnectedError. */
   async Disconnect(): Promise<void> {
-    this.#pairs.clear();
-    await this.#keeper.stop();
+    await this.hub.disconnect();
+    for (const stream of [...this.streams]) stream.end();
+  }
+
+  /** The token, or the function that gets one, for the next connection. */
+  SetToken(jwt: TokenSource): void {
+    this.tokens.source = jwt;
   }
 
   /**
-   * Subscribes, and answers what the hub says of each item. While the connection
-   * is being made again this waits for it. Pairs that are subscribed already stay.
+   * Subscribes to events. Waits while the connection is being made; the results
+   * are in the order of the items, whether the hub accepts them or not.
+   *
+   * @throws NotConnectedError, HubError, AbortedError
    */
-  Subscribe(subscriptions: readonly SubscriptionItem[], options?: CallOptions): Promise<SubscriptionResult[]>;
-  /** The same for events that an installation has added to the catalogue. */
-  Subscribe<N extends string>(subscriptions: readonly SubscriptionItem<N>[], options?: CallOptions): Promise<SubscriptionResult[]>;
-  Subscribe(subscriptions: readonly SubscriptionItem<string>[], options: CallOptions = {}): Promise<SubscriptionResult[]> {
-    const list = listOf(subscriptions, "Subscribe");
-    return this.#inTurn(options, async (link) => {
-      const results: SubscriptionResult[] = [];
-      for (const some of parts(list)) {
-        try {
-          const answer = await link.invoke("Subscribe", this.#pairs.ask(some));
-          results.push(...this.#pairs.answered(some, answer as SubscriptionResult[]));
-        } catch (error) {
-          if (!(error instanceof LinkLost)) this.#pairs.forget(some);
-          throw error;
-        }
-      }
-      return results;
-    });
+  async Subscribe(subscriptions: readonly SubscriptionItem[], options: CallOptions = {}): Promise<SubscriptionResult[]> {
+    return this.hub.subscribe(listed(subscriptions), options.signal);
   }
 
-  /** Leaves pairs, and answers what the hub says of each. */
-  Unsubscribe(subscriptions: readonly Pick<SubscriptionItem<string>, "EntityId" | "EventName">[], options: CallOptions = {}): Promise<SubscriptionResult[]> {
-    const list = listOf(subscriptions, "Unsubscribe").map((s) => s && { EntityId: s.EntityId, EventName: s.EventName });
-    return this.#inTurn(options, async (link) => {
-      const results: SubscriptionResult[] = [];
-      for (const some of parts(list)) {
-        results.push(...((await link.invoke("Unsubscribe", some)) as SubscriptionResult[]));
-        for (const s of some) this.#pairs.remove(s?.EntityId, s?.EventName);
-      }
-      return results;
-    });
+  /** Ends subscriptions; after the promise has resolved none of their events comes. */
+  async Unsubscribe(subscriptions: readonly PairItem[], options: CallOptions = {}): Promise<SubscriptionResult[]> {
+    return this.hub.unsubscribe(listed(subscriptions), options.signal);
   }
 
-  /** Leaves all pairs. */
-  UnsubscribeAll(options: CallOptions = {}): Promise<true> {
-    return this.#inTurn(options, async (link) => {
-      await link.invoke("UnsubscribeAll");
-      this.#pairs.clear();
-      return true as const;
-    });
+  /** Ends all subscriptions. */
+  async UnsubscribeAll(options: CallOptions = {}): Promise<true> {
+    return this.hub.unsubscribeAll(options.signal);
   }
 
-  /** The pairs that the hub has for this connection. */
-  GetActiveSubscriptions(options: CallOptions = {}): Promise<ActiveSubscription[]> {
-    return this.#inTurn(options, async (link) => (await link.invoke("GetActiveSubscriptions")) as ActiveSubscription[]);
+  /** The subscriptions that there are. */
+  async GetActiveSubscriptions(options: CallOptions = {}): Promise<ActiveSubscription[]> {
+    return this.hub.active(options.signal);
   }
 
-  /** The names of all events, as the catalogue spells them. */
-  GetAvailableSubscriptionEvents(options: CallOptions = {}): Promise<string[]> {
-    return this.#inTurn(options, async (link) => (await link.invoke("AvailableSubscriptions")) as string[]);
+  /** The names of all events that the hub knows. */
+  async GetAvailableSubscriptionEvents(options: CallOptions = {}): Promise<string[]> {
+    return this.hub.available(options.signal);
   }
 
-  /** Why this connection does or does not hear each pair. */
-  Explain(subscriptions: readonly Pick<SubscriptionItem<string>, "EntityId" | "EventName">[], options: CallOptions = {}): Promise<Explanation[]> {
-    const list = listOf(subscriptions, "Explain");
-    return this.#inTurn(options, async (link) => {
-      const all: Explanation[] = [];
-      for (const some of parts(list)) all.push(...((await link.invoke("Explain", some)) as Explanation[]));
-      return all;
-    });
+  /** Says why pairs are heard, or are not. @throws HubError with code `unsupported` if the hub cannot say. */
+  async Explain(subscriptions: readonly PairItem[], options: CallOptions = {}): Promise<Explanation[]> {
+    return this.hub.explain(listed(subscriptions), options.signal);
   }
 
-  /** Messages for a loop, from the first next() on. It ends with Disconnect, and throws what the hub refuses with. */
-  Messages(options?: MessagesOptions): AsyncGenerator<Message, void, undefined> {
-    return stream((push, end) => {
-      const changed = ({ state, error }: ConnectionStateChange) => state === "disconnected" && end(error);
-      this.#messages.on(push);
-      this.#changes.on(changed);
-      return () => {
-        this.#messages.off(push);
-        this.#changes.off(changed);
-      };
-    }, options);
+  /**
+   * All messages from now on, for `for await`. They wait until they are taken;
+   * leaving the loop, Disconnect or the signal ends it.
+   */
+  Messages(options: CallOptions = {}): AsyncIterableIterator<Message> {
+    const stream = new Stream<Message>((s) => this.streams.delete(s), options.signal);
+    if (!options.signal?.aborted) this.streams.add(stream);
+    return stream;
   }
 
-  [Symbol.asyncIterator](): AsyncGenerator<Message, void, undefined> {
+  /** All messages from now on. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Message> {
     return this.Messages();
   }
 
-  /** Runs a call on the connection that stands, after those before it; one that the connection broke under is run again. */
-  #inTurn<T>({ signal }: CallOptions, call: (link: Link) => Promise<T>): Promise<T> {
-    const run = async (): Promise<T> => {
-      for (;;) {
-        signal?.throwIfAborted();
-        const link = await this.#keeper.live();
-        try {
-          return await call(link);
-        } catch (error) {
-          if (!(error instanceof LinkLost)) throw new RejectedError(error instanceof Error ? error.message : String(error), error);
-          // The keeper knows of it when its own await has run.
-          await link.ended;
-          await Promise.resolve();
-        }
-      }
+  private take(message: Message): void {
+    this.messages.emit(message);
+    for (const stream of this.streams) stream.push(message);
+  }
+
+  private changed(change: ConnectionStateChange): void {
+    const { waiting } = this;
+    if (change.state === "Connected") {
+      waiting?.resolve();
+      this.waiting = null;
+    } else if (change.state === "Disconnected" && change.error !== undefined) {
+      waiting?.reject(change.error);
+      this.waiting = null;
+    }
+    this.states.emit(change);
+  }
+
+  private messageSource(): MessageSource {
+    type Handler = (message: never) => void;
+    const narrow = (eventName: string, handler: Handler): ((message: Message) => void) => {
+      const name = eventName.toLowerCase();
+      const known = this.narrowed.get(handler) ?? new Map<string, (message: Message) => void>();
+      this.narrowed.set(handler, known);
+      const call = known.get(name) ?? ((message) => void (isEvent(message, name as EventName) && handler(message as never)));
+      known.set(name, call);
+      return call;
     };
-    const turn = this.#turn.then(run, run);
-    this.#turn = turn.catch(() => undefined);
-    return within(turn, signal);
-  }
-
-  /** Puts the subscriptions in force on a new link. */
-  async #settle(link: Link): Promise<void> {
-    // Hubs without notices answer with an error, which is an answer, too.
-    if (this.#options.notices !== false) await link.invoke("EnableNotices", true).catch(lostOnly);
-    const later = await this.#restore(link, this.#pairs.all());
-    if (later.length > 0) void this.#retry(link, later).catch(() => undefined);
-  }
-
-  /** Subscribes to pairs as before; returns those that the hub may take later. */
-  async #restore(link: Link, items: HubItem[]): Promise<HubItem[]> {
-    const later: HubItem[] = [];
-    for (const some of parts(items)) {
-      for (let tries = 0; ; tries++) {
-        try {
-          const results = (await link.invoke("Subscribe", some)) as SubscriptionResult[];
-          const { missed, removed, later: refused } = this.#pairs.restored(some, results);
-          later.push(...refused);
-          for (const r of missed) this.#tell("missed", r, "the hub could not give everything that came meanwhile");
-          for (const r of removed) this.#tell("subscriptionRemoved", r, r.message ?? "");
-          break;
-        } catch (error) {
-          if (error instanceof LinkLost) throw error;
-          // Too many calls, or the store cannot be read at present.
-          await this.#sleep(link, pause(tries + 1, this.#options.retry));
-        }
-      }
-    }
-    return later;
-  }
-
-  async #retry(link: Link, items: HubItem[]): Promise<void> {
-    for (let tries = 2, rest = items; rest.length > 0; tries++) {
-      await this.#sleep(link, pause(tries, this.#options.retry));
-      rest = await this.#restore(link, rest.filter((i) => this.#pairs.has(i.EntityId, i.EventName)));
-    }
-  }
-
-  /** Waits; throws when the link ends meanwhile. */
-  async #sleep(link: Link, ms: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const lost = await Promise.race([
-      link.ended.then(() => true),
-      new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), ms))),
-    ]);
-    clearTimeout(timer);
-    if (lost) throw new LinkLost("The connection ended.");
-  }
-
-  #push(value: unknown): void {
-    const message = value as Partial<Message> | null;
-    const pair = message?.subscription;
-    if (!pair) return;
-    if (this.#pairs.came(pair.entityId, pair.eventName, message.cursor)) this.#messages.emit(message as Message);
-  }
-
-  #notice(value: unknown): void {
-    const notice = value as Partial<Notice> | null;
-    if (typeof notice?.kind !== "string") return;
-    if (notice.kind === "subscriptionRemoved" && notice.subscription) this.#pairs.remove(notice.subscription.entityId, notice.subscription.eventName);
-    this.#notices.emit(notice as Notice);
-  }
-
-  #tell(kind: "missed" | "subscriptionRemoved", r: SubscriptionResult, reason: string): void {
-    this.#notices.emit({ kind, at: new Date().toISOString(), subscription: { entityId: r.entityId ?? "", eventName: r.eventName ?? "" }, reason });
-  }
-
-  #changed(change: ConnectionStateChange): void {
-    if (change.state === "connected") this.#readiness.resolve();
-    if (change.state === "disconnected") this.#readiness.reject(change.error ?? new NotConnectedError("Disconnected."));
-    if (change.state === "connecting" && change.previous === "disconnected") this.#renew();
-    this.#changes.emit(change);
-  }
-
-  /** Makes the promise ready anew, unless the old one still waits. */
-  #renew(): void {
-    if (this.#waits) return;
-    this.#waits = true;
-    this.#ready = new Promise((resolve, reject) => {
-      this.#readiness = {
-        resolve: () => ((this.#waits = false), resolve()),
-        reject: (error) => ((this.#waits = false), reject(error)),
-      };
-    });
-    // Nobody has to look at it.
-    this.#ready.catch(() => undefined);
+    const source = {
+      on: (first: string | Handler, second?: Handler) =>
+        this.messages.on(typeof first === "string" ? narrow(first, handlerOf(second)) : (handlerOf(first) as (message: Message) => void)),
+      off: (first: string | Handler, second?: Handler) =>
+        this.messages.off(typeof first === "string" ? narrow(first, handlerOf(second)) : (first as (message: Message) => void)),
+    };
+    return source as MessageSource;
   }
 }
 
-function lostOnly(error: unknown): void {
-  if (error instanceof LinkLost) throw error;
+function handlerOf<H>(handler: H | undefined): H {
+  if (typeof handler !== "function") throw new InvalidArgumentError("a handler is to be a function");
+  return handler;
+}
+
+function listed<T>(items: readonly T[]): readonly T[] {
+  if (!Array.isArray(items)) throw new InvalidArgumentError("subscriptions are to be a list of {EntityId, EventName}");
+  return [...items];
+}
+
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(new AbortedError({ cause: signal.reason }));
+    if (signal.aborted) return abort();
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
+/** A hub's address, absolute and by HTTP; the error if it is none. */
+function addressOf(rteUrl: string): string | AddressError {
+  if (typeof rteUrl !== "string" || rteUrl.trim() === "") return new AddressError("invalidUrl", "rteUrl is to be the hub's address");
+  const { location } = globalThis as { location?: Location };
+  let text = rteUrl.trim().replace(/^ws(s?):\/\//i, "http$1://");
+  // host:port/rte, as the REST API gives it
+  const host = /^([\w.-]+|\[[\da-f:]+\])(:\d+)?(\/|$)/i.exec(text);
+  if (host && (host[2] !== undefined || /[.[]|^localhost$/.test(host[1]!)) && !/^\.+$/.test(host[1]!)) {
+    const plain = location === undefined ? /^(localhost|127\.[\d.]+|\[::1\])$/.test(host[1]!) : location.protocol === "http:";
+    text = `${plain ? "http" : "https"}://${text}`;
+  }
+  try {
+    const url = new URL(text, location?.href);
+    if (url.protocol !== "http:" && url.protocol !== "https:") throw new TypeError(`not by HTTP: ${url.protocol}`);
+    url.hash = "";
+    return url.href;
+  } catch (error) {
+    return new AddressError("invalidUrl", `rteUrl is no address of a hub: ${textOf(error)}`, { cause: error });
+  }
+}
+
+function logOf(log: Log | undefined): Log {
+  return log ?? ((level, text) => void (level === "error" && console.error(`DAClientLib: ${text}`)));
 }

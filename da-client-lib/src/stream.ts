@@ -1,43 +1,59 @@
-import { OverflowError } from "./errors.js";
+import { AbortedError } from "./errors.ts";
 
-/** Options of DAService.Messages. */
-export interface MessagesOptions {
-  /** Ends the loop. */
-  signal?: AbortSignal;
-  /** How many messages may wait for the loop before it fails with an OverflowError. Default: 10000. */
-  limit?: number;
-}
+/** Values as they come, for one `for await`: they wait until they are taken. */
+export class Stream<T> implements AsyncIterableIterator<T, void, undefined> {
+  private readonly values: T[] = [];
+  private readonly takers: { resolve(result: IteratorResult<T, void>): void; reject(error: unknown): void }[] = [];
+  private ended = false;
+  private error: unknown = undefined;
 
-/** Where a stream takes its items from: add begins, the returned function ends. */
-export type Source<T> = (push: (item: T) => void, end: (error?: Error) => void) => () => void;
+  /** closed is called once, when nobody wants values any more. */
+  constructor(
+    private readonly closed: (stream: Stream<T>) => void,
+    signal?: AbortSignal,
+  ) {
+    if (signal?.aborted) this.end(new AbortedError({ cause: signal.reason }));
+    else signal?.addEventListener("abort", () => this.end(new AbortedError({ cause: signal.reason })), { once: true });
+  }
 
-/** Items as they come, for a loop. Nothing is taken before the first next(). */
-export async function* stream<T>(source: Source<T>, { signal, limit = 10_000 }: MessagesOptions = {}): AsyncGenerator<T, void, undefined> {
-  const waiting: T[] = [];
-  let ended: { error?: Error | undefined } | undefined;
-  let wake: () => void = () => undefined;
-  const end = (error?: Error) => {
-    ended ??= { error };
-    wake();
-  };
-  const stop = source((item) => {
-    if (ended) return;
-    if (waiting.length >= limit) return end(new OverflowError(limit));
-    waiting.push(item);
-    wake();
-  }, end);
-  const aborted = () => end();
-  signal?.addEventListener("abort", aborted, { once: true });
-  try {
-    if (signal?.aborted) return;
-    for (;;) {
-      while (waiting.length > 0) yield waiting.shift()!;
-      if (ended) break;
-      await new Promise<void>((resolve) => (wake = resolve));
-    }
-    if (ended.error) throw ended.error;
-  } finally {
-    stop();
-    signal?.removeEventListener("abort", aborted);
+  push(value: T): void {
+    if (this.ended) return;
+    const taker = this.takers.shift();
+    if (taker) taker.resolve({ done: false, value });
+    else this.values.push(value);
+  }
+
+  /** No more values; what waits can still be taken, then the error, if there is one, is thrown once. */
+  end(error?: unknown): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.error = error;
+    this.closed(this);
+    for (const taker of this.takers.splice(0)) this.last(taker);
+  }
+
+  next(): Promise<IteratorResult<T, void>> {
+    return new Promise((resolve, reject) => {
+      if (this.values.length > 0) resolve({ done: false, value: this.values.shift()! });
+      else if (this.ended) this.last({ resolve, reject });
+      else this.takers.push({ resolve, reject });
+    });
+  }
+
+  return(): Promise<IteratorResult<T, void>> {
+    this.values.length = 0;
+    this.end();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  private last({ resolve, reject }: { resolve(result: IteratorResult<T, void>): void; reject(error: unknown): void }): void {
+    const { error } = this;
+    this.error = undefined;
+    if (error !== undefined) reject(error);
+    else resolve({ done: true, value: undefined });
   }
 }

@@ -1,27 +1,24 @@
-// The chapter "Client library" of the product's page, and its samples.
-import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+// The product page's samples of the client library.
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 
-export const page = readFileSync(new URL('samples/page.txt', import.meta.url), 'utf8');
+/** A file of samples/ as text. */
+export const read = (name) => readFileSync(fileURLToPath(new URL(`samples/${name}`, import.meta.url)), "utf8");
 
-/** The samples in the order of the page. */
-export const samples = [];
-for (const line of page.split('\n')) {
-  const open = samples.length > 0 && !samples.at(-1).done;
-  if (!open && !/^(let )?daService\b/.test(line)) continue;
-  if (!open) samples.push({ text: '', done: false });
-  const sample = samples.at(-1);
-  sample.text += `${line}\n`;
-  sample.done = line === '});' || line.startsWith('let ');
-}
-assert.equal(samples.length, 8, 'the page has eight samples');
+/** The samples, by file. */
+export const scripts = [
+  "construct.js", "connect.js", "subscribe.js", "on-subscription-data-changed.js", "get-active-subscriptions.js", "unsubscribe.js", "unsubscribe-all.js",
+  "get-available-subscription-events.js",
+]; // prettier-ignore
 
-/** The page's one slip: no JavaScript has an else on the line of a statement without a semicolon. */
-const slip = 'console.log("connected") else';
-
-/** A sample by what it calls, as the page has it but for the slip. */
-export function sample(call) {
-  const found = samples.filter((s) => s.text.includes(call));
-  assert.equal(found.length, 1, `one sample with ${call}`);
-  return found[0].text.replace(slip, slip.replace(' else', '; else'));
+/**
+ * A sample as a script. The page's sample of Connect is no JavaScript: it
+ * lacks the semicolon before else. That one is added; everything else stays.
+ */
+export function script(name) {
+  const text = read(name);
+  if (name !== "connect.js") return text;
+  const repaired = text.replace('console.log("connected") else', 'console.log("connected"); else');
+  if (repaired === text) throw new Error("the sample of Connect is another one");
+  return repaired;
 }

@@ -1,106 +1,97 @@
-// The page's samples, word for word: the global of the UMD bundle in Chromium,
-// loaded from the node, and the ES module in Node.
-import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
-import { after, before, test } from 'node:test';
-import { createRequire } from 'node:module';
-import vm from 'node:vm';
+// The product page's samples in Node, with the package as an ES module and as
+// npm packs it, and the package's promises about its files.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, mkdirSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import vm from "node:vm";
 
-import { openBrowser } from '../../conformance/chromium.mjs';
-import { ephemeral } from '../../conformance/rte.mjs';
-import { eventNames } from '../../conformance/samples.mjs';
-import { Inbox } from '../../conformance/wait.mjs';
-import * as DAClientLib from '../dist/da-client-lib.js';
-import { sample, samples } from './samples.mjs';
+import { ephemeral } from "../../conformance/rte.mjs";
+import { eventNames } from "../../conformance/samples.mjs";
+import { Inbox } from "../../conformance/wait.mjs";
+import * as DAClientLib from "../dist/index.js";
+import { read, script, scripts } from "./samples.mjs";
 
-const a1 = 'a1eeb030-ff4b-ea11-ac9c-00155d4fdcf3';
-const cb = 'cbeeb190-ff4b-ea11-ac9c-00155d4fdcf3';
-/** The page's own list, as its text shows it. */
-const subscriptions = [
-  { EntityId: a1, EventName: 'UserAvailability' },
-  { EntityId: cb, EventName: 'QueueCallIncoming' },
-];
+const a1 = "a1eeb030-ff4b-ea11-ac9c-00155d4fdcf3";
+const c9 = "c9eeb030-ff4b-ea11-ac9c-00155d4fdcf3";
 
 let rte;
-before(async () => {
-  rte = await ephemeral();
+before(async () => (rte = await ephemeral()));
+after(() => rte?.process.stop("SIGKILL"));
+
+test("every sample is a verbatim part of the page", () => {
+  const page = read("page.txt");
+  assert.ok(page.startsWith("Usage\nDA service constructor"));
+  for (const name of scripts) assert.ok(page.includes(`\n${read(name)}`), `${name} is not a part of page.txt`);
 });
-after(() => rte?.stop());
 
-const line = (entityId, eventName, subscribed) => ({ subscribed, message: null, entityId, eventName });
-
-/** Runs all samples in a place; run takes a script's text, log gets what the console is told. */
-async function all(run, log, org) {
-  const said = (start) => log.find((text) => text.startsWith(start), `the line "${start}…"`);
-  await run(sample('new DAClientLib'));
-  await run(sample('.Connect()'));
-  await said('connected');
-  await run(sample('OnSubscriptionDataChanged'));
-  await run(sample('daService.Subscribe('));
-  assert.equal(
-    await said('Subscription result: ['),
-    `Subscription result: ${JSON.stringify([line(a1, 'useravailability', true), line(cb, 'queuecallincoming', true)])}`,
-  );
-  await rte.publish({ eventName: 'UserAvailability', data: { userId: a1, availability: 'Busy' } }, org);
-  const event = await said('Subscription result: {');
-  assert.equal(
-    event,
-    `Subscription result: ${JSON.stringify({ entityId: a1, eventName: 'useravailability' }, null, 2)}. Data: ${JSON.stringify({ userId: a1, availability: 'Busy' }, null, 2)}`,
-  );
-  await run(sample('.GetActiveSubscriptions()'));
-  const active = JSON.parse((await said('GetActiveSubscriptions result: ')).replace('GetActiveSubscriptions result: ', ''));
-  assert.deepEqual(active.map((p) => p.eventName).sort(), ['queuecallincoming', 'useravailability']);
-  await run(sample('.Unsubscribe('));
-  assert.equal(
-    await said('Unsubscription result: ['),
-    `Unsubscription result: ${JSON.stringify([line(a1, 'useravailability', false), line(cb, 'queuecallincoming', false)])}`,
-  );
-  await run(sample('.UnsubscribeAll()'));
-  await said('Unsubscription result: true');
-  await run(sample('.GetAvailableSubscriptionEvents()'));
-  assert.equal(await said('AvailableSubscriptionEvents result: '), `AvailableSubscriptionEvents result: ${JSON.stringify(eventNames)}`);
-}
-
-for (const [name, lib] of [['ES module', DAClientLib], ['CommonJS', createRequire(import.meta.url)('../dist/da-client-lib.cjs')]]) {
-  test(`the samples in Node: ${name}`, async () => {
-    const org = randomUUID();
-    const log = new Inbox();
-    const jwt = rte.token({ user: a1, org, queues: [cb], role: 'supervisor' });
-    const place = vm.createContext({ DAClientLib: lib, rteUrl: rte.hub, jwt, subscriptions, console: { log: log.push, error: log.push } });
-    await all((text) => vm.runInContext(text, place), log, org);
-    assert.equal(samples.length, 8);
-    await vm.runInContext('daService.Disconnect()', place);
-  });
-}
-
-test('the samples in Chromium, with the UMD bundle that the node serves', async (t) => {
-  const org = randomUUID();
+test("the samples, in Node", async (t) => {
   const log = new Inbox();
-  const page = await openBrowser(t);
-  page.on('console', (m) => log.push(m.text()));
-  page.on('pageerror', (err) => log.push(`page error: ${err.message}`));
-  await page.goto(`${rte.url}/api/v1/openapi.json`); // any document of the node
-  await page.setContent('<!doctype html><title>samples</title>');
-  await page.addScriptTag({ url: `${rte.url}/client/da-client-lib.umd.js` });
-  const jwt = rte.token({ user: a1, org, queues: [cb], role: 'supervisor' });
-  await page.evaluate((globals) => Object.assign(globalThis, globals), { rteUrl: rte.hub, jwt, subscriptions });
-  await all((content) => page.addScriptTag({ content }), log, org);
-  assert.deepEqual(log.items.filter((text) => text.startsWith('page error')), []);
+  const jwt = rte.token({ user: c9, users: [a1] });
+  const page = vm.createContext({ DAClientLib, rteUrl: rte.hub, jwt, console: { log: log.push, error: log.push } });
+  const run = async (name, start) => {
+    log.items.length = 0;
+    vm.runInContext(script(name), page, { filename: name });
+    if (start !== undefined) return log.find((line) => String(line).startsWith(start), `the line "${start}…" of ${name}`);
+  };
+  await run("construct.js");
+  t.after(() => vm.runInContext("daService.Disconnect()", page));
+  assert.equal(await run("connect.js", "conn"), "connected");
+  vm.runInContext(read("../../../conformance/samples/subscribe.js").split("// This will")[0], page); // fills subscriptions
+  const answer = (subscribed) =>
+    JSON.stringify([[a1, "useravailability"], [c9, "usercallincoming"]].map(([entityId, eventName]) => ({ subscribed, message: null, entityId, eventName }))); // prettier-ignore
+  assert.equal(await run("subscribe.js", "Subscription result"), `Subscription result: ${answer(true)}`);
+  await run("on-subscription-data-changed.js");
+  await rte.publish({ eventName: "UserAvailability", data: { userId: a1, availability: "Busy" } });
+  const subscription = { entityId: a1, eventName: "useravailability" };
+  const data = { userId: a1, availability: "Busy" };
+  assert.equal(
+    await log.find((line) => line.includes(". Data: "), "data"),
+    `Subscription result: ${JSON.stringify(subscription, null, 2)}. Data: ${JSON.stringify(data, null, 2)}`,
+  );
+  const active = [subscription, { entityId: c9, eventName: "usercallincoming" }];
+  assert.equal(await run("get-active-subscriptions.js", "Get"), `GetActiveSubscriptions result: ${JSON.stringify(active)}`);
+  assert.equal(await run("unsubscribe.js", "Unsub"), `Unsubscription result: ${answer(false)}`);
+  assert.equal(await run("unsubscribe-all.js", "Unsub"), "Unsubscription result: true");
+  assert.equal(await run("get-available-subscription-events.js", "Avail"), `AvailableSubscriptionEvents result: ${JSON.stringify(eventNames)}`);
 });
 
-test('the ES module that the node serves, imported in Chromium', async (t) => {
-  const page = await openBrowser(t);
-  await page.goto(`${rte.url}/api/v1/openapi.json`);
-  const answer = await page.evaluate(
-    async ({ url, hub, token, pair }) => {
-      const { DAService } = await import(`${url}/client/da-client-lib.js`);
-      const service = new DAService(hub, () => Promise.resolve(token));
-      await service.Connect();
-      const results = await service.Subscribe([pair]);
-      await service.Disconnect();
-      return [service.state, results];
-    },
-    { url: rte.url, hub: rte.hub.replace(/^http:\/\//, ''), token: rte.token({ user: a1 }), pair: subscriptions[0] },
-  );
-  assert.deepEqual(answer, ['disconnected', [line(a1, 'useravailability', true)]]);
+test("a copy of the folder alone: it builds and packs; the package works as a module, by require and in TypeScript", () => {
+  const from = fileURLToPath(new URL("..", import.meta.url));
+  const folder = mkdtempSync(join(tmpdir(), "da-client-lib-"));
+  try {
+    const copy = join(folder, "copy");
+    cpSync(from, copy, { recursive: true, filter: (file) => !/node_modules|\/dist(\/|$)|\/docs(\/|$)/.test(file.slice(from.length - 1)) });
+    symlinkSync(join(from, "node_modules"), join(copy, "node_modules")); // what npm ci would put there
+    const run = (cwd, ...command) => execFileSync(command[0], command.slice(1), { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+    run(copy, "npm", "run", "build");
+    run(copy, "npm", "pack");
+    const app = join(folder, "app");
+    const into = join(app, "node_modules", "da-client-lib");
+    mkdirSync(into, { recursive: true });
+    run(into, "tar", "xzf", join(copy, "da-client-lib-1.0.0.tgz"), "--strip-components=1");
+    symlinkSync(join(from, "node_modules", "@microsoft"), join(app, "node_modules", "@microsoft"));
+    for (const name of ["index.js", "index.cjs", "index.d.ts", "da-client-lib.js", "da-client-lib.umd.js"]) {
+      assert.deepEqual(readFileSync(join(into, "dist", name)), readFileSync(join(from, "dist", name)), `${name} is another one than here`);
+    }
+    assert.equal(run(app, "node", "--input-type=module", "-e", 'import { DAService } from "da-client-lib"; console.log(typeof DAService)'), "function\n");
+    assert.equal(run(app, "node", "--input-type=commonjs", "-e", 'console.log(typeof require("da-client-lib").DAService)'), "function\n");
+    writeFileSync(join(app, "use.ts"), read("use.ts"));
+    const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
+    for (const module of [["esnext", "bundler"], ["nodenext", "nodenext"]]) {
+      run(app, "node", tsc, "--noEmit", "--strict", "--target", "es2022", "--lib", "es2022,dom", "--module", module[0], "--moduleResolution", module[1], "use.ts");
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("nothing that is exported is of type any", () => {
+  const report = readFileSync(fileURLToPath(new URL("../etc/da-client-lib.api.md", import.meta.url)), "utf8");
+  assert.ok(report.includes("class DAService"));
+  assert.deepEqual(report.match(/\bany\b.*/g) ?? [], []);
 });
