@@ -27,6 +27,8 @@ interface Entry {
    * comes behind the result, and until it is here the old cursor counts.
    */
   cursor: string | null;
+  /** Behind which the present connection has begun; what was missed since may still be under way. */
+  from: string | null;
   /** A snapshot was asked for and has not come. */
   owed: boolean;
   /** The hub has accepted it. */
@@ -84,7 +86,7 @@ export class Ledger {
       let entry = this.entries.get(key);
       if (entry === undefined) {
         entry = {
-          entityId: item.EntityId, eventName: item.EventName, cursor: item.After || null, owed: wanted,
+          entityId: item.EntityId, eventName: item.EventName, cursor: item.After || null, from: null, owed: wanted,
           confirmed: false, link: 0, asked: call, version: 0,
         }; // prettier-ignore
         this.entries.set(key, entry);
@@ -93,6 +95,7 @@ export class Ledger {
       entry.asked = call;
       // On a connection that does not have it yet it goes on where it was.
       const after = entry.confirmed && entry.link === this.link ? (item.After ?? null) : (entry.cursor ?? item.After ?? null);
+      if (!entry.confirmed || entry.link !== this.link) entry.from = after;
       const ask: Ask = { EntityId: item.EntityId, EventName: item.EventName, After: after };
       if (item.Snapshot ?? snapshot) ask.Snapshot = true;
       return ask;
@@ -166,6 +169,7 @@ export class Ledger {
     const list = keys.flatMap((key) => {
       const e = this.entries.get(key);
       if (e === undefined || !e.confirmed || e.link === this.link) return [];
+      e.from = e.cursor;
       const ask: Ask = { EntityId: e.entityId, EventName: e.eventName, After: e.cursor };
       if (e.owed) ask.Snapshot = true;
       return [{ key, ask }];
@@ -208,13 +212,15 @@ export class Ledger {
 
   /**
    * Takes in the answer to quiet: the hub has said how far each pair is sent,
-   * which holds unless an event has come before the answer could be read.
+   * which holds unless an event has come before the answer could be read. It
+   * repeats the place from which a pair has begun as long as that is replayed.
    */
   refreshed(keys: readonly string[], versions: readonly number[], results: readonly SubscriptionResult[]): void {
     keys.forEach((key, i) => {
       const entry = this.entries.get(key);
       const cursor = results[i]?.cursor;
       if (entry === undefined || cursor === undefined || entry.version !== versions[i] || entry.link !== this.link) return;
+      if (cursor === "" || cursor === entry.from || cursor === entry.cursor) return;
       entry.cursor = cursor;
       this.moved(key, cursor);
     });
@@ -222,7 +228,7 @@ export class Ledger {
 
   /** Takes over a pair that was subscribed on somebody else's connection. */
   adopt({ EntityId, EventName }: PairItem, cursor: string | null, owed: boolean): void {
-    const entry = { entityId: EntityId, eventName: EventName, cursor, owed, confirmed: true, link: 0, asked: 0, version: 0 };
+    const entry = { entityId: EntityId, eventName: EventName, cursor, from: null, owed, confirmed: true, link: 0, asked: 0, version: 0 };
     this.entries.set(keyOf(EntityId, EventName), entry);
   }
 

@@ -1,5 +1,6 @@
+import { addressOf } from "./address.ts";
 import { Emitter, type EventSource } from "./emitter.ts";
-import { AbortedError, AddressError, DAError, InvalidArgumentError, textOf } from "./errors.ts";
+import { AbortedError, type AddressError, DAError, InvalidArgumentError } from "./errors.ts";
 import { isEvent, type AnyPush, type EventName, type Push } from "./events.gen.ts";
 import { OwnHub, type Hub } from "./hub.ts";
 import type { DAServiceOptions, Log } from "./options.ts";
@@ -248,27 +249,6 @@ function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Pro
     signal.addEventListener("abort", abort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
   });
-}
-
-/** A hub's address, absolute and by HTTP; the error if it is none. */
-function addressOf(rteUrl: string): string | AddressError {
-  if (typeof rteUrl !== "string" || rteUrl.trim() === "") return new AddressError("invalidUrl", "rteUrl is to be the hub's address");
-  const { location } = globalThis as { location?: Location };
-  let text = rteUrl.trim().replace(/^ws(s?):\/\//i, "http$1://");
-  // host:port/rte, as the REST API gives it
-  const host = /^([\w.-]+|\[[\da-f:]+\])(:\d+)?(\/|$)/i.exec(text);
-  if (host && (host[2] !== undefined || /[.[]|^localhost$/.test(host[1]!)) && !/^\.+$/.test(host[1]!)) {
-    const plain = location === undefined ? /^(localhost|127\.[\d.]+|\[::1\])$/.test(host[1]!) : location.protocol === "http:";
-    text = `${plain ? "http" : "https"}://${text}`;
-  }
-  try {
-    const url = new URL(text, location?.href);
-    if (url.protocol !== "http:" && url.protocol !== "https:") throw new TypeError(`not by HTTP: ${url.protocol}`);
-    url.hash = "";
-    return url.href;
-  } catch (error) {
-    return new AddressError("invalidUrl", `rteUrl is no address of a hub: ${textOf(error)}`, { cause: error });
-  }
 }
 
 function logOf(log: Log | undefined): Log {

@@ -137,6 +137,10 @@ func (m *Member) try(plans []plan, valid func() bool, then func([]Joined)) (*mis
 		floor = max(floor, o.log.Last(p.Pair))
 		// A cursor of another node may be ahead of this one.
 		results[i] = Joined{Recovered: true, Cursor: m.index.o.Store.CursorAt(m.topic(p.Pair), max(floor, p.place))}
+		if c := m.catching[p.Pair]; c != nil && c.After != "" {
+			results[i].Cursor = c.After // what it has missed is still under way
+			continue
+		}
 		if m.has(p.Pair) {
 			continue
 		}

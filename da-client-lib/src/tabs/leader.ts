@@ -73,9 +73,10 @@ export class Leader {
     this.gathered = null;
     const places = this.adopt();
     this.leading = true;
+    const connected = this.hub.connect(); // before the tabs make their calls
     this.say({ word: "from", leader, places });
     this.say({ word: "state", leader, change: this.last });
-    await this.hub.connect();
+    await connected;
   }
 
   /** Ends the connection; the next leader goes on. */
