@@ -1,5 +1,6 @@
 import { backoff, type Delays } from "./backoff.ts";
 import { Calls, type Call } from "./calls.ts";
+import { Deferred } from "./deferred.ts";
 import { DAError, NotConnectedError, textOf, UnauthorizedError, UnreachableError } from "./errors.ts";
 import type { AnyPush } from "./events.gen.ts";
 import { isRefusal, type Ending, type Link, type LinkListener } from "./link.ts";
@@ -34,13 +35,6 @@ const answerWithin = 5000;
 const stableAfter = 5000;
 const impatientAfter = 2000;
 
-/** Whoever waits for a connection. */
-interface Waiter {
-  promise: Promise<boolean>;
-  resolve(connected: boolean): void;
-  reject(error: DAError): void;
-}
-
 /**
  * Keeps one connection to the hub, from connect to disconnect or until the hub
  * refuses for good: connects, notices that it is gone, connects again, asks for
@@ -50,7 +44,7 @@ interface Waiter {
 export class Engine {
   private current: ConnectionState = "Disconnected";
   private readonly calls = new Calls();
-  private waiter: Waiter | null = null;
+  private waiter: Deferred<boolean> | null = null;
   /** Grows with each connect and disconnect: work of an earlier run ends. */
   private run = 0;
   private link: Link | null = null;
@@ -73,7 +67,7 @@ export class Engine {
   connect(): Promise<boolean> {
     if (this.waiter !== null) return this.waiter.promise;
     if (this.current === "Connected") return Promise.resolve(true);
-    const { promise } = this.wait();
+    const { promise } = (this.waiter = new Deferred());
     if (this.current === "Disconnected") void this.keep(++this.run);
     return promise;
   }
@@ -101,14 +95,6 @@ export class Engine {
   /** Gives the present connection up, as if the network had. */
   cut(why: string): void {
     this.link?.cut(why);
-  }
-
-  private wait(): Waiter {
-    let resolve!: Waiter["resolve"];
-    let reject!: Waiter["reject"];
-    const promise = new Promise<boolean>((yes, no) => ((resolve = yes), (reject = no)));
-    promise.catch(() => {}); // whoever asked for it is told
-    return (this.waiter = { promise, resolve, reject });
   }
 
   /** The run from the first try to the end. */
@@ -282,7 +268,7 @@ export class Engine {
     const previous = this.current;
     if (change.state === previous && change.retryIn === undefined) return;
     this.current = change.state;
-    if (change.state === "Reconnecting" && this.waiter === null) this.wait();
+    if (change.state === "Reconnecting" && this.waiter === null) this.waiter = new Deferred();
     this.o.listener.state({ ...change, previous });
   }
 }

@@ -15,7 +15,12 @@ export interface Restored {
   missed: ActiveSubscription[];
   /** Pairs that the hub does not give any more, with its reason. */
   removed: (ActiveSubscription & { reason: string })[];
+  /** Keys of pairs for which the hub has no room at present. */
+  later: string[];
 }
+
+/** The texts with which the hub says that a pair will not be heard, however often it is asked. */
+const final: ReadonlySet<string | null> = new Set(["Invalid EntityId", "Invalid event name", "Unauthorized", null]);
 
 /** A pair that is subscribed, or about to be. */
 interface Entry {
@@ -179,13 +184,17 @@ export class Ledger {
 
   /** Takes in the hub's answer to restoreAsks. */
   restored(keys: readonly string[], asks: readonly Ask[], results: readonly SubscriptionResult[]): Restored {
-    const told: Restored = { missed: [], removed: [] };
+    const told: Restored = { missed: [], removed: [], later: [] };
     keys.forEach((key, i) => {
       const entry = this.entries.get(key);
       const result = results[i];
       const ask = asks[i];
       if (entry === undefined || result === undefined || ask === undefined) return;
       const pair = { entityId: result.entityId ?? entry.entityId, eventName: result.eventName ?? entry.eventName };
+      if (!result.subscribed && !final.has(result.message)) {
+        told.later.push(key);
+        return;
+      }
       if (!result.subscribed) {
         this.entries.delete(key);
         told.removed.push({ ...pair, reason: result.message ?? "" });

@@ -6,6 +6,7 @@ import type { AnyPush } from "./events.gen.ts";
 import { WatchedHttp } from "./http.ts";
 import type { DAServiceOptions, Log, Transport } from "./options.ts";
 import { camelList, camelMembers, datesAsText, pushOf } from "./shape.ts";
+import { Sources } from "./sources.ts";
 import { refusal } from "./token.ts";
 
 /** How a connection ended. */
@@ -64,6 +65,7 @@ const transportTypes: Readonly<Record<Transport, HttpTransportType>> = {
 /** A connection by Microsoft's client. */
 export class SignalRLink implements Link {
   private readonly http = new WatchedHttp();
+  private readonly sources = new Sources();
   private readonly connection: HubConnection;
   private readonly packed: boolean;
   private opened = false;
@@ -94,6 +96,7 @@ export class SignalRLink implements Link {
       });
     if (settings.statefulReconnect ?? true) builder.withStatefulReconnect();
     this.connection = builder.build();
+    this.sources.watch(builder);
     this.connection.on("MessageReceived", (argument: unknown) => {
       if (this.over) return;
       const push = pushOf(argument, this.packed);
@@ -114,7 +117,7 @@ export class SignalRLink implements Link {
     try {
       await this.connection.start();
     } catch (error) {
-      this.over = true;
+      this.end();
       throw this.refused(error);
     }
     if (this.over) throw new UnreachableError("The connection was given up");
@@ -139,14 +142,19 @@ export class SignalRLink implements Link {
 
   cut(why: string): void {
     if (this.over) return;
-    this.over = true;
+    this.end();
     void this.connection.stop().catch(() => {});
     if (this.opened) this.o.listener.ended({ error: new UnreachableError(why), final: false });
   }
 
   async stop(): Promise<void> {
-    this.over = true;
+    this.end();
     await this.connection.stop();
+  }
+
+  private end(): void {
+    this.over = true;
+    this.sources.close();
   }
 
   /** The hub's answers are plain errors; all else is about the way to it. */
@@ -157,7 +165,7 @@ export class SignalRLink implements Link {
 
   private closed(error: Error | undefined): void {
     if (this.over) return;
-    this.over = true;
+    this.end();
     const reason = closeReason(error);
     const final = !this.mayReturn;
     const text = reason !== null ? `The hub closed the connection: ${reason}` : `The connection was lost: ${textOf(error ?? "it ended")}`;

@@ -47,7 +47,7 @@ export class Restorer {
     this.stopTimer?.();
   }
 
-  /** Asks until the hub answers or the connection ends. */
+  /** Asks until the hub answers or the connection ends; for pairs that it has no room for, again later. */
   private async part(wanted: readonly string[]): Promise<boolean> {
     while (!this.over) {
       const { keys, asks } = this.ledger.restoreAsks(wanted);
@@ -55,12 +55,13 @@ export class Restorer {
       try {
         const results = (await this.link.invoke("Subscribe", asks)) as SubscriptionResult[];
         if (this.over) return false;
-        const { missed, removed } = this.ledger.restored(keys, asks, results);
+        const { missed, removed, later } = this.ledger.restored(keys, asks, results);
         const at = new Date(this.world.now()).toISOString();
         for (const subscription of missed) {
           this.tell({ kind: "missed", at, subscription, reason: "events may have been missed while there was no connection" });
         }
         for (const { reason, ...subscription } of removed) this.tell({ kind: "subscriptionRemoved", at, subscription, reason });
+        if (later.length > 0) void this.pause(againAfter * (2 + 8 * this.world.random())).then(() => this.part(later));
         return missed.length === 0 && removed.length === 0;
       } catch (error) {
         if (!(error instanceof HubError)) return false; // the connection's end is told elsewhere

@@ -1,13 +1,15 @@
 import { addressOf } from "./address.ts";
+import { Deferred } from "./deferred.ts";
 import { Emitter, type EventSource } from "./emitter.ts";
-import { AbortedError, type AddressError, DAError, InvalidArgumentError } from "./errors.ts";
+import { AbortedError, type AddressError, InvalidArgumentError } from "./errors.ts";
 import { isEvent, type AnyPush, type EventName, type Push } from "./events.gen.ts";
 import { OwnHub, type Hub } from "./hub.ts";
 import type { DAServiceOptions, Log } from "./options.ts";
 import type { ActiveSubscription, Explanation, Message, PairItem, SubscriptionItem, SubscriptionResult } from "./pair.ts";
 import type { ConnectionState, ConnectionStateChange, Notice } from "./state.ts";
 import { Stream } from "./stream.ts";
-import { canShare, SharedHub } from "./tabs/shared.ts";
+import { SharedHub } from "./tabs/shared.ts";
+import { canShare } from "./tabs/who.ts";
 import type { TokenSource } from "./token.ts";
 import { realWorld } from "./world.ts";
 
@@ -47,7 +49,7 @@ export class DAService {
   private readonly notices: Emitter<Notice>;
   private readonly streams = new Set<Stream<Message>>();
   private readonly narrowed = new Map<unknown, Map<string, (message: Message) => void>>();
-  private waiting: { promise: Promise<void>; resolve(): void; reject(error: DAError): void } | null = null;
+  private waiting: Deferred<void> | null = null;
 
   /** Messages of the subscriptions: handlers get `{subscription, data, cursor, time}`. */
   readonly OnSubscriptionDataChanged: MessageSource;
@@ -107,14 +109,7 @@ export class DAService {
    */
   get ready(): Promise<void> {
     if (this.hub.state === "Connected") return Promise.resolve();
-    if (this.waiting === null) {
-      let resolve!: () => void;
-      let reject!: (error: DAError) => void;
-      const promise = new Promise<void>((yes, no) => ((resolve = yes), (reject = no)));
-      promise.catch(() => {}); // whoever awaits it is told
-      this.waiting = { promise, resolve, reject };
-    }
-    return this.waiting.promise;
+    return (this.waiting ??= new Deferred()).promise;
   }
 
   /**

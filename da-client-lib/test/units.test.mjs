@@ -162,6 +162,22 @@ test("refused when it comes back: gone, and told", () => {
   assert.equal(l.size, 0);
 });
 
+test("no room when it comes back: it is asked for again, from where it was", async () => {
+  const l = subscribed();
+  l.begin();
+  const timers = [];
+  const answers = [{ ...yes(), subscribed: false, message: "Too many subscriptions" }, yes({ recovered: true, cursor: "j5" })];
+  const asked = [];
+  const link = { invoke: async (_, [ask]) => (asked.push(ask.After), [answers.shift()]) };
+  const restorer = new Restorer(link, l, { now: () => 0, random: () => 0, after: (ms, call) => (timers.push(call), () => {}) }, assert.fail);
+  assert.equal(await restorer.restore(), true);
+  timers.shift()();
+  await new Promise(setImmediate);
+  assert.deepEqual(asked, ["j1", "j1"]);
+  assert.deepEqual(l.toRestore(), []);
+  restorer.stop();
+});
+
 test("what was left is not heard, even if it is under way; what is asked for again is", () => {
   const l = subscribed();
   l.unsubscribed([item], 2);

@@ -1,31 +1,13 @@
-import { backoff } from "../backoff.ts";
-import { AbortedError, DAError, errorOf, NotConnectedError, textOf } from "../errors.ts";
+import { Deferred } from "../deferred.ts";
+import { DAError, errorOf, NotConnectedError, textOf } from "../errors.ts";
 import type { Hub, HubOptions } from "../hub.ts";
-import { isRefusal } from "../link.ts";
 import { keyOf, type ActiveSubscription, type Explanation, type PairItem, type SubscriptionItem, type SubscriptionResult } from "../pair.ts";
 import type { ConnectionState } from "../state.ts";
-import { claims, getToken } from "../token.ts";
+import { Asks } from "./asks.ts";
 import { Book } from "./book.ts";
 import { Leader } from "./leader.ts";
+import { whoAmI } from "./who.ts";
 import type { Deed, PlainChange, Word } from "./words.ts";
-
-/** Tells whether tabs can share here: browsers can, on pages that came by TLS or from loopback. */
-export function canShare(): boolean {
-  const { navigator, BroadcastChannel } = globalThis as { navigator?: Partial<Navigator>; BroadcastChannel?: unknown };
-  return typeof BroadcastChannel === "function" && typeof navigator?.locks?.request === "function";
-}
-
-interface Asked {
-  deed: Deed;
-  resolve(result: unknown): void;
-  reject(error: DAError): void;
-}
-
-interface Waiter {
-  promise: Promise<boolean>;
-  resolve(connected: boolean): void;
-  reject(error: DAError): void;
-}
 
 /**
  * The hub by a connection that all tabs of a browser share, for the same user
@@ -36,9 +18,7 @@ export class SharedHub implements Hub {
   private current: ConnectionState = "Disconnected";
   private readonly book = new Book();
   private readonly tab = crypto.randomUUID();
-  private readonly asked = new Map<number, Asked>();
-  private ids = 0;
-  private waiter: Waiter | null = null;
+  private waiter: Deferred<boolean> | null = null;
   /** Ends with the membership of this tab: its locks, its wish to lead. */
   private membership: AbortController | null = null;
   private channel: BroadcastChannel | null = null;
@@ -46,7 +26,11 @@ export class SharedHub implements Hub {
   private leaderId = "";
   private leader: Leader | null = null;
 
-  constructor(private readonly o: HubOptions) {}
+  private readonly asks: Asks;
+
+  constructor(private readonly o: HubOptions) {
+    this.asks = new Asks(this.book, o.settings.snapshot ?? false, (id, deed) => this.send(id, deed));
+  }
 
   get state(): ConnectionState {
     return this.current;
@@ -55,11 +39,7 @@ export class SharedHub implements Hub {
   connect(): Promise<boolean> {
     if (this.waiter !== null) return this.waiter.promise;
     if (this.current === "Connected") return Promise.resolve(true);
-    let resolve!: Waiter["resolve"];
-    let reject!: Waiter["reject"];
-    const promise = new Promise<boolean>((yes, no) => ((resolve = yes), (reject = no)));
-    promise.catch(() => {}); // whoever asked for it is told
-    this.waiter = { promise, resolve, reject };
+    const { promise } = (this.waiter = new Deferred());
     if (this.membership === null) void this.join((this.membership = new AbortController()));
     return promise;
   }
@@ -69,7 +49,7 @@ export class SharedHub implements Hub {
     const { leader } = this;
     this.leave();
     this.book.clear();
-    this.refuseAll(new NotConnectedError("disconnected", "Disconnect was called"));
+    this.asks.refuse(new NotConnectedError("disconnected", "Disconnect was called"));
     this.changed({ state: "Disconnected" });
     this.waiter?.resolve(false);
     this.waiter = null;
@@ -110,7 +90,12 @@ export class SharedHub implements Hub {
   private async join(membership: AbortController): Promise<void> {
     const { signal } = membership;
     this.changed({ state: "Connecting" });
-    const who = await this.whoAmI(signal);
+    let who: string | null;
+    try {
+      who = await whoAmI(this.o, signal, (error, retryIn) => this.changed({ state: "Connecting", error, retryIn }));
+    } catch (error) {
+      return this.over(error as DAError);
+    }
     if (who === null || signal.aborted) return;
     const { settings, url } = this.o;
     this.group = `da-client-lib ${url} ${typeof settings.share === "string" ? settings.share : ""} ${who}`;
@@ -132,29 +117,6 @@ export class SharedHub implements Hub {
     } catch (error) {
       if (!signal.aborted) this.over(error instanceof DAError ? error : new NotConnectedError("notConnected", textOf(error)));
     }
-  }
-
-  /** Whose events these are: tabs of different users have nothing to share. Null when the token is refused. */
-  private async whoAmI(signal: AbortSignal): Promise<string | null> {
-    const { world, settings } = this.o;
-    const delays = { first: settings.reconnect?.first ?? 1000, most: settings.reconnect?.most ?? 30_000 };
-    for (let tries = 0; !signal.aborted; tries++) {
-      try {
-        const { sub, org, iss } = claims(await getToken(this.o.tokens.source));
-        return JSON.stringify([sub ?? null, org ?? null, iss ?? null]);
-      } catch (error) {
-        if (signal.aborted) return null;
-        const problem = error as DAError;
-        if (isRefusal(problem)) {
-          this.over(problem);
-          return null;
-        }
-        const retryIn = backoff(tries, delays, () => world.random());
-        this.changed({ state: "Connecting", error: problem, retryIn });
-        await new Promise<void>((resolve) => void world.after(retryIn, resolve));
-      }
-    }
-    return null;
   }
 
   /** This tab leads, until it leaves or the hub refuses. */
@@ -208,7 +170,7 @@ export class SharedHub implements Hub {
       case "welcome":
         if (word.tab !== this.tab || this.leaderId !== "") return;
         this.leaderId = word.leader;
-        this.flow();
+        this.asks.flow();
         return this.told(word.change);
       default:
         if (word.leader === this.leaderId) this.heed(word);
@@ -236,67 +198,21 @@ export class SharedHub implements Hub {
       }
       case "answer":
       case "refuse":
-        return this.answered(word);
+        if (word.tab === this.tab) this.asks.answered(word);
+        return;
     }
-  }
-
-  private answered(word: Extract<Word, { word: "answer" | "refuse" }>): void {
-    const asked = word.tab === this.tab ? this.asked.get(word.id) : undefined;
-    if (asked === undefined) return;
-    this.asked.delete(word.id);
-    const { deed } = asked;
-    if (word.word === "refuse") {
-      this.withdraw(deed, word.id);
-      return asked.reject(errorOf(word.error));
-    }
-    if (deed.do === "subscribe") {
-      const places = new Map(word.places);
-      const results = word.result as SubscriptionResult[];
-      deed.items.forEach((item, i) => {
-        if (item !== null) this.book.settle(item, results[i], places.get(keyOf(item.EntityId, item.EventName)), word.id);
-      });
-    } else if (deed.do === "unsubscribe") {
-      for (const item of deed.items) if (item !== null) this.book.drop(keyOf(item.EntityId, item.EventName), word.id);
-    } else if (deed.do === "unsubscribeAll") {
-      for (const key of this.book.keys()) this.book.drop(key, word.id);
-    }
-    asked.resolve(word.result);
   }
 
   private ask(deed: Deed, signal?: AbortSignal): Promise<unknown> {
-    if (this.current === "Disconnected") return Promise.reject(new NotConnectedError("notConnected", "There is no connection: call Connect first"));
-    if (signal?.aborted) return Promise.reject(new AbortedError({ cause: signal.reason }));
-    return new Promise((resolve, reject) => {
-      const id = ++this.ids;
-      const abort = (): void => {
-        this.asked.delete(id);
-        this.withdraw(deed, id);
-        reject(new AbortedError({ cause: signal?.reason }));
-      };
-      const end = (): void => signal?.removeEventListener("abort", abort);
-      signal?.addEventListener("abort", abort);
-      this.asked.set(id, { deed, resolve: (result) => (end(), resolve(result)), reject: (error) => (end(), reject(error)) });
-      if (deed.do === "subscribe") {
-        for (const item of deed.items) if (item !== null) this.book.want(item, id, item.Snapshot ?? this.o.settings.snapshot ?? false);
-      }
-      if (this.leaderId !== "") this.send(id, deed);
-    });
-  }
-
-  /** What a call asked for is not wanted, unless it was there before. */
-  private withdraw(deed: Deed, id: number): void {
-    if (deed.do !== "subscribe") return;
-    for (const item of deed.items) if (item !== null) this.book.settle(item, undefined, undefined, id);
+    if (this.current !== "Disconnected") return this.asks.ask(deed, signal);
+    return Promise.reject(new NotConnectedError("notConnected", "There is no connection: call Connect first"));
   }
 
   private send(id: number, deed: Deed): void {
+    if (this.leaderId === "") return; // it is sent when somebody leads
     const word: Word = { word: "ask", leader: this.leaderId, tab: this.tab, id, deed };
     if (this.leader !== null) this.leader.hear(word);
     else this.post(word);
-  }
-
-  private flow(): void {
-    for (const [id, { deed }] of this.asked) this.send(id, deed);
   }
 
   /** A new leader goes on from these places. */
@@ -306,7 +222,7 @@ export class SharedHub implements Hub {
     const reason = "events may have been missed while the connection changed hands";
     for (const subscription of missed) this.o.listener.notice({ kind: "missed", at, subscription, reason });
     if (unknown.length > 0) void this.rejoin(unknown.map(({ item, cursor, owed }) => ({ ...item, After: cursor, ...(owed ? { Snapshot: true } : {}) })));
-    this.flow();
+    this.asks.flow();
   }
 
   /** Asks for pairs again that the new leader does not know of. */
@@ -353,7 +269,7 @@ export class SharedHub implements Hub {
   private over(error: DAError): void {
     this.leave();
     this.changed({ state: "Disconnected", error });
-    this.refuseAll(error);
+    this.asks.refuse(error);
     this.waiter?.reject(error);
     this.waiter = null;
   }
@@ -365,14 +281,6 @@ export class SharedHub implements Hub {
     this.channel = null;
     this.leader = null;
     this.leaderId = "";
-  }
-
-  private refuseAll(error: DAError): void {
-    for (const [id, { deed, reject }] of this.asked) {
-      this.withdraw(deed, id);
-      reject(error);
-    }
-    this.asked.clear();
   }
 
   private changed(change: { state: ConnectionState; error?: DAError; retryIn?: number; recovered?: boolean }): void {
