@@ -33,6 +33,7 @@ export class Network {
     for (const [from, to] of [[client, server], [server, client]]) {
       from.setNoDelay(true);
       from.on('data', (bytes) => {
+        if (from === client && bytes.includes('pgrade: websocket')) pair.upgraded = true;
         if (pair.torn) return; // nothing comes behind the half of a piece
         if (!this.#inside || bytes.length < 2) {
           to.write(bytes);
@@ -65,9 +66,15 @@ export class Network {
     this.cut();
   }
 
-  /** Nothing passes any more on the connections there are, and nobody is told: they look open. */
+  /**
+   * As when a machine sleeps: nothing passes any more on the WebSockets there
+   * are, and nobody is told, they look open; what was idle is closed.
+   */
   hang() {
-    for (const pair of this.#pairs) pair.torn = true;
+    for (const pair of [...this.#pairs]) {
+      if (pair.upgraded) pair.torn = true;
+      else this.#end(pair);
+    }
   }
 
   /** Cuts what clients have, while the server's ends stay open. */

@@ -96,6 +96,41 @@ test("a connection whose token has expired goes on with another one; a string ha
   assert.deepEqual(string.notices.items, []);
 });
 
+test("a hub that closes when the token ends: a function goes on with the next token, a string has a named end", async (t) => {
+  const strict = await ephemeral("--close-on-expiry", "--jwt-leeway=0s");
+  t.after(() => strict.process.stop("SIGKILL"));
+  const users = usersOf(2);
+  let asked = 0;
+  const token = () => strict.token({ user: users[0], role: "supervisor", ttl: asked++ === 0 ? 2 : 3600 });
+  const d = await desk(t, strict.hub, token);
+  await d.service.Subscribe(callsOf(users));
+  const string = await desk(t, strict.hub, strict.token({ user: users[0], role: "supervisor", ttl: 2 }));
+  const caller = new Caller(strict, users);
+  await caller.call();
+  await d.states.find((s) => s.state === "Reconnecting", "the end of the first token");
+  await caller.call();
+  await caller.check(d.messages);
+  assert.ok(asked === 2 || asked === 3, `${asked} tokens`); // one may go into an attempt to resume the socket
+  assert.deepEqual(d.notices.items.filter((n) => n.kind !== "tokenExpiring"), []); // prettier-ignore
+  const end = await string.states.find((s) => s.state === "Disconnected", "the end");
+  assert.ok(end.error instanceof TokenExpiredError, String(end.error));
+});
+
+test("a function that has kept a token too long is asked once more; one that has no other is the end", async (t) => {
+  const network = await Network.open(t, rte.url);
+  const user = randomUUID();
+  const tokens = ["good", "old", "good", "old", "old"];
+  const token = () => rte.token({ user, ttl: tokens.shift() === "old" ? -100 : 3600 });
+  const d = await desk(t, `${network.url}/rte`, token, { statefulReconnect: false });
+  network.cut();
+  await d.states.until((all) => all.filter((s) => s.state === "Connected").length === 2, "the second connection");
+  assert.equal(tokens.length, 2);
+  network.cut();
+  const end = await d.states.find((s) => s.state === "Disconnected", "the end");
+  assert.equal(end.error.code, "tokenExpired");
+  assert.equal(tokens.length, 0);
+});
+
 test("a token function that fails is asked again; what it throws of this library ends it", async (t) => {
   let asked = 0;
   const service = new DAService(rte.hub, async () => {
