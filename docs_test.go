@@ -41,6 +41,7 @@ func TestOperationsNamesEverything(t *testing.T) {
 		pattern    string // its group is the name
 	}{
 		{"metrics", "internal/node/figures.go", `(?:one|labelled)\("([a-z_]+)"`},
+		{"metrics of rules", "internal/node/rulefigures.go", `(?:one|labelled)\("([a-z_]+)"`},
 		{"histograms", "internal/node/node.go", `Histogram\("([a-z_]+)"`},
 		{"close reasons", "signalr/hub/server.go", `CloseReason = "([a-z]+)"`},
 		{"limits", "internal/node/bounds.go", `\{"([a-z_]+)", [ln]\.|figure\("([a-z_]+)"`},

@@ -87,6 +87,9 @@ func house() map[string]room {
 			"golang.org/x/crypto":               "producers' password hashes, as NATS has them",
 			"gopkg.in/yaml.v3":                  "the file of producers",
 		}},
+		"internal/derive": {floor: 2, imports: map[string]string{
+			"internal/event": "what follows from events is events",
+		}},
 		"internal/ingest": {floor: 2, imports: map[string]string{
 			"internal/event": "it checks events against the catalogue",
 		}},
@@ -128,6 +131,10 @@ func house() map[string]room {
 			"internal/event": "what it reads",
 			"internal/bus":   "where it is read, and the places in it",
 		}},
+		"internal/owner": {floor: 3, imports: map[string]string{
+			"internal/derive": "the rules that it runs",
+			"internal/event":  "what goes in and comes out",
+		}},
 		"internal/session": {floor: 4, imports: map[string]string{
 			"internal/auth":   "whose the client is, and what it may hear",
 			"internal/event":  "names and Guids of items",
@@ -140,6 +147,7 @@ func house() map[string]room {
 			"internal/registry":  "made and joined here",
 			"internal/auth":      "made and joined here",
 			"internal/bus":       "made and joined here",
+			"internal/derive":    "settings of the rules, conditions of alerts",
 			"internal/event":     "the one catalogue",
 			"internal/event/gen": "serves the documents that are made of it",
 			"internal/fanout":    "made and joined here",
@@ -147,6 +155,7 @@ func house() map[string]room {
 			"internal/journal":   "the bus as the journal wants it",
 			"internal/limit":     "made and joined here",
 			"internal/ops":       "made and joined here",
+			"internal/owner":     "made and joined here",
 			"internal/session":   "made and joined here",
 			"internal/tail":      "made and joined here",
 			"signalr/hub":        "made and joined here",

@@ -6,8 +6,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -25,12 +23,7 @@ func TestStreamMemory(t *testing.T) {
 		size = 1 << 30
 	}
 	public, admin := freeAddr(t), freeAddr(t)
-	// As users run it: the race detector takes memory of its own.
-	exe := filepath.Join(t.TempDir(), "rte")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", exe, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	p := startProgram(t, exe, []string{"RTE_JWT_SECRET=" + testSecret}, "serve", "--listen", public, "--admin-listen", admin, "--data-dir", t.TempDir())
+	p := startProgram(t, plain(t), []string{"RTE_JWT_SECRET=" + testSecret}, "serve", "--listen", public, "--admin-listen", admin, "--data-dir", t.TempDir())
 	ready(t, "http://"+admin)
 	_, token, _ := verb(t, "", "token", "--jwt-secret", testSecret, "--user", userText, "--org", orgText, "--role", "service")
 	idle := residentBytes(t, p.Process.Pid)

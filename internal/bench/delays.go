@@ -56,3 +56,12 @@ func (d *delays) quantile(q float64) float64 {
 	}
 	return 0
 }
+
+// merge adds what another has counted.
+func (d *delays) merge(other *delays) {
+	for i, n := range other.counts {
+		d.counts[i] += n
+	}
+	d.n += other.n
+	d.most = max(d.most, other.most)
+}

@@ -2,6 +2,12 @@
 // keeps its promise. Its tools are programs like any other: they connect as
 // clients, publish over HTTP, and know nothing of a node but its addresses.
 //
+// [Connect], [Idle], [Fanout], [Sparse], [Ingest] and [Resume] put load on a
+// node with a crowd of clients, and say how long things took and what they cost:
+// the node's CPU and memory as its metrics tell them, and their own, because a
+// load program that has too little of the machine measures itself. They count
+// every delivery: one that is missing or doubled is a fault.
+//
 // [Verify] is the checker of losses. It publishes numbered events over many
 // pairs, hears them with many clients that come back with their cursors
 // whenever they lose a connection, and compares: faults are made from outside

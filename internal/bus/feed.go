@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,23 +18,43 @@ import (
 type feeds struct {
 	mu    sync.RWMutex
 	byOrg map[event.GUID][]*feed
+	taps  map[*stream][]*tap
 }
 
-func newFeeds() *feeds { return &feeds{byOrg: map[event.GUID][]*feed{}} }
+func newFeeds() *feeds {
+	return &feeds{byOrg: map[event.GUID][]*feed{}, taps: map[*stream][]*tap{}}
+}
 
-// hand gives a stored event to whoever watches its organization. It never
-// blocks.
-func (f *feeds) hand(e event.Event, cursor string, sequence uint64) {
+// hand gives an event that was stored in a stream to whoever watches its
+// organization, or the stream. It never blocks.
+func (f *feeds) hand(s *stream, e *event.Event, cursor string, sequence uint64) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	list := f.byOrg[e.Org]
-	if len(list) == 0 {
-		return
+	list, taps := f.byOrg[e.Org], f.taps[s]
+	var shared *event.Event
+	if len(list) > 0 || slices.ContainsFunc(taps, func(t *tap) bool { return t.wants(e.Kind) }) {
+		is := *e
+		is.Cursor, is.Sequence, is.Stored = cursor, sequence, time.Now().UTC()
+		shared = &is
 	}
-	e.Cursor, e.Sequence, e.Stored = cursor, sequence, time.Now().UTC()
 	for _, one := range list {
-		one.push(stored{event: &e, sequence: sequence})
+		one.push(stored{event: shared, sequence: sequence})
 	}
+	for _, t := range taps {
+		t.push(stored{event: shared, sequence: sequence})
+	}
+}
+
+func (f *feeds) addTap(s *stream, t *tap) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.taps[s] = append(slices.Clone(f.taps[s]), t)
+}
+
+func (f *feeds) removeTap(s *stream, t *tap) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.taps[s] = slices.DeleteFunc(slices.Clone(f.taps[s]), func(other *tap) bool { return other == t })
 }
 
 // doubt tells every feed that something was stored that it may not have been

@@ -20,7 +20,7 @@ func (l *lanes) handOn(it *item, a ack, cursor string) {
 		return
 	}
 	it.handed = true
-	l.feeds.hand(it.event, cursor, a.sequence)
+	l.feeds.hand(it.stream, &it.event, cursor, a.sequence)
 }
 
 // heard is told of what a store inside had some time ago. All of that was

@@ -23,6 +23,7 @@ const (
 	headerTime        = "Rte-Time"              // seconds.nanoseconds since 1970, UTC
 	headerID          = "Rte-Id"                // the producer's id, percent-encoded
 	headerPrevious    = "Rte-Previous-Assignee" // a Guid
+	headerCause       = "Rte-Cause"             // the cursor of what an event follows from
 	headerTraceparent = "traceparent"           // percent-encoded, though a good one needs none
 )
 
@@ -75,6 +76,7 @@ func setHeaders(h nats.Header, e *event.Event, msgID string) {
 	setHeader(h, headerID, url.PathEscape(e.ID))
 	setHeader(h, headerTraceparent, url.PathEscape(e.Traceparent))
 	setHeader(h, headerPrevious, previous)
+	setHeader(h, headerCause, e.Cause)
 }
 
 func setHeader(h nats.Header, key, value string) {
@@ -126,6 +128,7 @@ func readMessage(s *stream, t event.Topic, m *nats.Msg) (stored, error) {
 	if e.Traceparent, err = url.PathUnescape(header(m, headerTraceparent)); err != nil {
 		return stored{}, fmt.Errorf("%w: traceparent", errMessage)
 	}
+	e.Cause = header(m, headerCause)
 	if p := header(m, headerPrevious); p != "" {
 		if e.PreviousAssignedUser, err = event.ParseGUID(p); err != nil {
 			return stored{}, fmt.Errorf("%w: previous assignee", errMessage)

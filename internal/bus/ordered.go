@@ -21,15 +21,25 @@ const (
 	patience = 4
 )
 
-// ordered reads an organization's messages on a filter, oldest first, from a
+// ordered reads the events of a stream on a filter, oldest first, from a
 // sequence number on: some, or all that there are; nothing lies between them.
 // They end before next, where to go on. whole tells that everything up to upTo
 // has been given. It tries until ctx ends; its errors wrap
 // [event.ErrUnavailable].
+func (b *Bus) ordered(ctx context.Context, g *getter, s *stream, r reading) (list []stored, next uint64, whole bool, err error) {
+	messages, next, whole, err := b.orderedMessages(ctx, g, s, r)
+	if err != nil {
+		return nil, 0, false, err
+	}
+	list, _ = b.readAll(s, r.org, messages)
+	return list, next, whole, nil
+}
+
+// orderedMessages is ordered for whatever the messages are.
 //
 // A replica that is behind has no end, only its own: unless it gives a message
 // at or behind upTo, the leader must say that there is none.
-func (b *Bus) ordered(ctx context.Context, g *getter, s *stream, r reading) (list []stored, next uint64, whole bool, err error) {
+func (b *Bus) orderedMessages(ctx context.Context, g *getter, s *stream, r reading) (list []*nats.Msg, next uint64, whole bool, err error) {
 	for n := 0; ; n++ {
 		got, err := g.get(ctx, s, getRequest{Next: r.filter, Seq: max(r.from, 1), Batch: r.batch(), MaxBytes: batchBytes}, n)
 		if err != nil {
@@ -38,7 +48,7 @@ func (b *Bus) ordered(ctx context.Context, g *getter, s *stream, r reading) (lis
 			}
 			continue
 		}
-		list, last := b.readAll(s, r.org, got.messages)
+		list, last := got.messages, lastSequence(got.messages)
 		next = max(r.from, last+1)
 		if last >= r.upTo || got.more {
 			return list, next, last >= r.upTo, nil
@@ -61,9 +71,17 @@ func (b *Bus) ordered(ctx context.Context, g *getter, s *stream, r reading) (lis
 	}
 }
 
+// lastSequence is that of the last message of an answer, 0 if there is none.
+func lastSequence(messages []*nats.Msg) (sequence uint64) {
+	if n := len(messages); n > 0 {
+		sequence, _ = strconv.ParseUint(header(messages[n-1], headerSequence), 10, 64)
+	}
+	return sequence
+}
+
 // A reading says what is to be read in order.
 type reading struct {
-	org        event.GUID
+	org        event.GUID // whose; the zero one: each message's subject says it
 	filter     string
 	from, upTo uint64
 	most       int // messages at a time; 0 means as many as fit
@@ -77,7 +95,7 @@ func (r *reading) batch() int {
 }
 
 // fromLeader reads one message from the leader.
-func (b *Bus) fromLeader(ctx context.Context, s *stream, r reading) (list []stored, next uint64, whole bool, err error) {
+func (b *Bus) fromLeader(ctx context.Context, s *stream, r reading) (list []*nats.Msg, next uint64, whole bool, err error) {
 	m, found, err := b.leaderGet(ctx, s, getRequest{Next: r.filter, Seq: max(r.from, 1)})
 	if err != nil || !found {
 		return nil, r.from, err == nil, err
@@ -90,8 +108,7 @@ func (b *Bus) fromLeader(ctx context.Context, s *stream, r reading) (list []stor
 	}
 	h[headerSubject], h[headerSequence] = []string{m.Subject}, []string{strconv.FormatUint(m.Sequence, 10)}
 	h[headerStamp] = []string{m.Time.Format(time.RFC3339Nano)}
-	list, last := b.readAll(s, r.org, []*nats.Msg{{Header: h, Data: m.Data}})
-	return list, last + 1, last >= r.upTo, nil
+	return []*nats.Msg{{Header: h, Data: m.Data}}, m.Sequence + 1, m.Sequence >= r.upTo, nil
 }
 
 // pause waits before another try; its error tells why there is none.
@@ -118,7 +135,6 @@ var errBehind = fmt.Errorf("%w: the replicas are behind", event.ErrUnavailable)
 func (b *Bus) readAll(s *stream, org event.GUID, messages []*nats.Msg) (list []stored, last uint64) {
 	list = make([]stored, 0, len(messages))
 	for _, m := range messages {
-		last, _ = strconv.ParseUint(header(m, headerSequence), 10, 64)
 		r, err := b.readStored(s, org, m)
 		if err != nil {
 			b.unreadable.Add(1)
@@ -127,7 +143,7 @@ func (b *Bus) readAll(s *stream, org event.GUID, messages []*nats.Msg) (list []s
 		}
 		list = append(list, r)
 	}
-	return list, last
+	return list, lastSequence(messages)
 }
 
 // readStored makes the event of a message that the store has given.
@@ -136,10 +152,34 @@ func (b *Bus) readStored(s *stream, org event.GUID, m *nats.Msg) (stored, error)
 	if !ok || len(rest) < guidLength+1 {
 		return stored{}, fmt.Errorf("%w: subject", errMessage)
 	}
+	if org.IsZero() {
+		t, err := b.topicIn(s, rest)
+		if err != nil {
+			return stored{}, err
+		}
+		return b.readAs(s, t, m)
+	}
 	t, err := b.topicOf(org, rest[guidLength+1:])
 	if err != nil {
 		return stored{}, err
 	}
+	return b.readAs(s, t, m)
+}
+
+// topicIn reads what stands behind a stream's prefix in a subject.
+func (b *Bus) topicIn(s *stream, rest string) (event.Topic, error) {
+	if len(rest) < guidLength+1 || rest[guidLength] != '.' {
+		return event.Topic{}, fmt.Errorf("%w: subject", errMessage)
+	}
+	org, err := event.ParseGUID(rest[:guidLength])
+	if err != nil || partitionOf(org, partitions) != int(s.partition) {
+		return event.Topic{}, fmt.Errorf("%w: organization", errMessage)
+	}
+	return b.topicOf(org, rest[guidLength+1:])
+}
+
+// readAs makes the event of a topic.
+func (b *Bus) readAs(s *stream, t event.Topic, m *nats.Msg) (stored, error) {
 	if b.streamOf(t) != s {
 		return stored{}, fmt.Errorf("%w: an event of the other stream", errMessage)
 	}

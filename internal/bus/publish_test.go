@@ -24,7 +24,7 @@ func TestPublishStoresAndTells(t *testing.T) {
 	full.ID = " id with blanks, \r\nÄ and 100 % "
 	full.Time = time.Date(2026, 11, 22, 8, 0, 0, 1, time.UTC)
 	full.Traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-	full.PreviousAssignedUser = entity(77)
+	full.PreviousAssignedUser, full.Cause = entity(77), "EAAAAAAAAQ"
 	bare := f.event(f.topic(orgA, "UserStatus", 2), 2)
 	for _, e := range []*event.Event{full, bare} {
 		before := *e

@@ -228,6 +228,9 @@ func (b *Bus) natsError(_ *nats.Conn, sub *nats.Subscription, err error) {
 		deny(err)
 		return
 	}
+	if sub != nil && sub.Type() == nats.ChanSubscription && errors.Is(err, nats.ErrSlowConsumer) {
+		return // a tap is full; the store has the rest
+	}
 	if w == nil || !errors.Is(err, nats.ErrSlowConsumer) {
 		b.log.Warn("nats client", "err", err)
 		return

@@ -3,6 +3,7 @@ package event
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -63,7 +64,18 @@ type Event struct {
 
 	// Traceparent is the producer's W3C trace context, or "".
 	Traceparent string
+
+	// Cause is the cursor of the event that this one follows from; "" for a
+	// producer's, and where nothing but time has passed.
+	Cause string
 }
+
+// OwnID begins the id of every event that RTE itself makes of others; the
+// doors refuse it, so it tells them from a producer's.
+const OwnID = "rte/"
+
+// Own tells whether RTE made the event.
+func (e *Event) Own() bool { return strings.HasPrefix(e.ID, OwnID) }
 
 // A Sink takes one event further on its way: every stage of the pipeline has
 // this shape. It must not keep ctx.

@@ -107,13 +107,15 @@ func TestPushOnTheWire(t *testing.T) {
 	}
 	const sub = `{"type":1,"target":"MessageReceived","arguments":[{"subscription":{"entityId":"a1000000-0000-0000-0000-000000000009","eventName":"%s"},"data":{"callerNumber":"+358","note":"ä\u001e"}`
 	for _, c := range []struct {
-		name string
-		o    fanout.Options
-		want string
+		name  string
+		o     fanout.Options
+		cause string
+		want  string
 	}{
-		{"default", fanout.Options{}, fmt.Sprintf(sub, "usercallincoming") + `,"cursor":"abc","time":"2026-11-22T07:08:07.006Z"}]}` + "\x1e"},
-		{"plain", fanout.Options{Plain: true}, fmt.Sprintf(sub, "usercallincoming") + "}]}\x1e"},
-		{"catalogue names", fanout.Options{Plain: true, CatalogNames: true}, fmt.Sprintf(sub, "UserCallInComing") + "}]}\x1e"},
+		{"default", fanout.Options{}, "", fmt.Sprintf(sub, "usercallincoming") + `,"cursor":"abc","time":"2026-11-22T07:08:07.006Z"}]}` + "\x1e"},
+		{"with a cause", fanout.Options{}, "abb", fmt.Sprintf(sub, "usercallincoming") + `,"cursor":"abc","time":"2026-11-22T07:08:07.006Z","cause":"abb"}]}` + "\x1e"},
+		{"plain", fanout.Options{Plain: true}, "abb", fmt.Sprintf(sub, "usercallincoming") + "}]}\x1e"},
+		{"catalogue names", fanout.Options{Plain: true, CatalogNames: true}, "", fmt.Sprintf(sub, "UserCallInComing") + "}]}\x1e"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -122,7 +124,9 @@ func TestPushOnTheWire(t *testing.T) {
 			m := join(t, x, e.Org, to)
 			defer m.Leave()
 			subscribe(t, m, nil, e.Pair)
-			l.Publish(e)
+			e := *e
+			e.Cause = c.cause
+			l.Publish(&e)
 			if d := cmp.Diff([]string{c.want}, to.take()); d != "" {
 				t.Errorf("push (-want +got):\n%s", d)
 			}

@@ -37,7 +37,7 @@ func (c *packedClient) Offer(_ context.Context, f *signalr.Frame) error {
 }
 
 // packedPush is an event as a MessagePack client gets it, one line a value.
-func packedPush(t *testing.T, o fanout.Options, name, data string) string {
+func packedPush(t *testing.T, o fanout.Options, name, data string, cause ...string) string {
 	t.Helper()
 	x, l := newIndex(t, o)
 	to := &packedClient{}
@@ -52,6 +52,7 @@ func packedPush(t *testing.T, o fanout.Options, name, data string) string {
 		Data:   []byte(data),
 		Time:   time.Date(2026, 11, 22, 9, 8, 7, 6_500_000, time.FixedZone("", 7200)),
 		Cursor: "abc",
+		Cause:  strings.Join(cause, ""),
 	}
 	subscribe(t, m, nil, e.Pair)
 	l.Publish(e)
@@ -87,6 +88,21 @@ func payload(t *testing.T, o fanout.Options, name, data string) string {
 		lines = append(lines, strings.TrimSpace(text))
 	}
 	return strings.Join(lines[:len(lines)-1], " ") // the last is the list of streams
+}
+
+func TestPackedCause(t *testing.T) {
+	t.Parallel()
+	for camel, want := range map[bool]string{false: `"Cause" "abb"`, true: `"cause" "abb"`} {
+		var words []string
+		for line := range strings.Lines(packedPush(t, fanout.Options{CamelMessagePack: camel}, "UserStatus", "{}", "abb")) {
+			if _, text, _ := strings.Cut(line, "| "); strings.HasPrefix(strings.TrimSpace(text), `"`) {
+				words = append(words, strings.TrimSpace(text))
+			}
+		}
+		if got := strings.Join(words[max(0, len(words)-2):], " "); got != want {
+			t.Errorf("end of the push is %s, want %s", got, want)
+		}
+	}
 }
 
 func TestPackedNames(t *testing.T) {

@@ -11,11 +11,11 @@ import (
 
 // A push is the argument of MessageReceived:
 //
-//	{"subscription":{"entityId":"…","eventName":"…"},"data":{…},"cursor":"…","time":"…"}
+//	{"subscription":{"entityId":"…","eventName":"…"},"data":{…},"cursor":"…","time":"…","cause":"…"}
 //
 // The pair is the one that Subscribe answered, so that a client can use it as
-// a key (I03, I05 of the catalogue). Clients in the field ignore the last two
-// members.
+// a key (I03, I05 of the catalogue). Clients in the field ignore the last three
+// members; cause is there if the event follows from another.
 //
 // In MessagePack the members have the names of the platform's own classes
 // (Subscription, EntityId, …, payload members as the page writes them), which
@@ -57,6 +57,9 @@ func (p *push) AppendJSON(dst []byte) ([]byte, error) {
 		dst = append(dst, `","time":"`...)
 		dst = appendTime(dst, e.Time)
 		dst = append(dst, '"')
+		if e.Cause != "" {
+			dst = append(append(append(dst, `,"cause":"`...), e.Cause...), '"')
+		}
 	}
 	return append(dst, '}'), nil
 }
@@ -79,8 +82,11 @@ func appendTime(dst []byte, t time.Time) []byte {
 func (p *push) AppendMessagePack(dst []byte) ([]byte, error) {
 	e := p.event
 	members := 4
-	if p.plain {
+	switch {
+	case p.plain:
 		members = 2
+	case e.Cause != "":
+		members = 5
 	}
 	dst = signalr.AppendPackedMap(dst, members)
 	dst = signalr.AppendPackedMap(p.member(dst, "Subscription"), 2)
@@ -91,7 +97,11 @@ func (p *push) AppendMessagePack(dst []byte) ([]byte, error) {
 		return dst, err
 	}
 	dst = signalr.AppendPackedText(p.member(dst, "Cursor"), e.Cursor)
-	return signalr.AppendPackedTime(p.member(dst, "Time"), e.Time.Truncate(time.Millisecond)), nil
+	dst = signalr.AppendPackedTime(p.member(dst, "Time"), e.Time.Truncate(time.Millisecond))
+	if e.Cause != "" {
+		dst = signalr.AppendPackedText(p.member(dst, "Cause"), e.Cause)
+	}
+	return dst, nil
 }
 
 func (p *push) member(dst []byte, name string) []byte {

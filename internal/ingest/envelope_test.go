@@ -107,6 +107,7 @@ func TestReadEnvelopeRefuses(t *testing.T) {
 		{"member twice", `{` + ok + `,"ID":"a","id":"a"}`, "$.id", "a second time"},
 		{"data twice", `{` + ok + `,"data":{}}`, "$.data", "a second time"},
 		{"null and then a value", `{` + ok + `,"id":null,"id":"a"}`, "$.id", "a second time"},
+		{"id of RTE's own", `{` + ok + `,"id":"rte/UserAlert/1"}`, "$.id", "begins with rte/"},
 		{"id a number", `{` + ok + `,"id":5}`, "$.id", "found a number, wanted a string of at most 200 bytes"},
 		{"id too long", `{` + ok + `,"id":"` + strings.Repeat("x", 201) + `"}`, "$.id", "found a string of 201 bytes"},
 		{"id not printable", `{` + ok + `,"id":"a\nb"}`, "$.id", "cannot be printed"},

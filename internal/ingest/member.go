@@ -76,6 +76,9 @@ func (v *envelope) id() *Error {
 		return refused(start, "a string with characters that cannot be printed", wanted)
 	}
 	v.event.ID = string(text)
+	if v.event.Own() {
+		return refused(start, "one that begins with "+event.OwnID+", as RTE's own do", "another")
+	}
 	return nil
 }
 

@@ -58,6 +58,9 @@ func refusal(s limit.Scope, after time.Duration) *transport.Refusal {
 // with a status. So is who comes too soon, because that is over by itself, and
 // proxies understand it.
 func (n *Node) place(r *http.Request, user any) (transport.Redirect, error) {
+	if err := n.admit(r, user); err != nil {
+		return transport.Redirect{}, err
+	}
 	who := whose(user)
 	if full := n.limits.connections.Full(who); full != limit.None {
 		n.log.Info("client refused", "remote", r.RemoteAddr, "who", user, "reason", "too many connections", "scope", full.String())
@@ -93,7 +96,13 @@ func (l *limits) fullText(s limit.Scope) string {
 // enter counts a new connection (transport.Options.Enter). Who has negotiated
 // has come through place, where the rate was asked.
 func (n *Node) enter(r *http.Request, user any, negotiated bool) (leave func(), err error) {
+	if err := n.admit(r, user); err != nil {
+		return nil, err
+	}
 	who := whose(user)
+	if p, ok := user.(*auth.Principal); ok {
+		n.witness(p)
+	}
 	if full := n.limits.connections.Take(who); full != limit.None {
 		n.log.Info("client refused", "remote", r.RemoteAddr, "who", user, "reason", "too many connections", "scope", full.String())
 		return nil, refusal(full, fullRetry)
@@ -125,9 +134,17 @@ func (n *Node) bounded(o hub.Options) hub.Options {
 		o.OnExpiring = n.session.Expiring
 	}
 	if n.cfg.TokenRefresh {
-		o.OnRefreshed = n.session.Refreshed
+		o.OnRefreshed = n.refreshed
 	}
 	return o
+}
+
+// refreshed takes the principal of a new token (hub.Options.OnRefreshed).
+func (n *Node) refreshed(c *hub.Conn) {
+	n.session.Refreshed(c)
+	if p, ok := c.User().(*auth.Principal); ok {
+		n.witness(p)
+	}
 }
 
 // guarded adds to the transport's options what the limits ask.

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"rte/internal/bus"
+	"rte/internal/ingest"
 	"rte/internal/ops"
 	"rte/internal/session"
 	"rte/internal/tail"
@@ -14,7 +15,7 @@ import (
 // instead of gaps.
 var closeReasons = [...]hub.CloseReason{
 	hub.Goodbye, hub.Lost, hub.Slow, hub.Timeout, hub.Protocol, hub.Draining, hub.Refused, hub.Aborted, hub.Expired, hub.Aged,
-	closeLimit, session.Revoked, session.Admin,
+	closeLimit, closeBehind, session.Revoked, session.Admin,
 }
 
 // figures hands the rooms' snapshots to ops.
@@ -61,6 +62,7 @@ func (n *Node) figures(add func(ops.Figure)) {
 	n.registryFigures(one, labelled)
 	n.limitFigures(add)
 	n.streamFigures(one, labelled)
+	n.ruleFigures(one, labelled)
 
 	i := n.ingest.Stats()
 	one("publish_requests_total", "Requests to the publish API.", float64(i.Requests))
@@ -76,12 +78,7 @@ func (n *Node) figures(add func(ops.Figure)) {
 		labelled("publish_refused_total", "Publish requests that were not answered 200, by reason.", "reason", refused.why, float64(refused.n))
 	}
 
-	for _, d := range i.Drift {
-		add(ops.Figure{
-			Name: "drift_total", Help: "Values of payloads that are not as the catalogue says, by event and kind.",
-			Labels: []ops.Label{{Name: "event", Value: d.Event}, {Name: "kind", Value: d.Kind.String()}}, Value: float64(d.Count),
-		})
-	}
+	driftFigures(i.Drift, add)
 
 	if n.nats != nil {
 		m := n.nats.Stats()
@@ -102,6 +99,16 @@ func (n *Node) figures(add func(ops.Figure)) {
 	n.otherFigures(one)
 }
 
+// driftFigures are those of payloads that are not as the catalogue says.
+func driftFigures(drift []ingest.DriftCount, add func(ops.Figure)) {
+	for _, d := range drift {
+		add(ops.Figure{
+			Name: "drift_total", Help: "Values of payloads that are not as the catalogue says, by event and kind.",
+			Labels: []ops.Label{{Name: "event", Value: d.Event}, {Name: "kind", Value: d.Kind.String()}}, Value: float64(d.Count),
+		})
+	}
+}
+
 // storeFigures are those of the bus.
 func storeFigures(b *bus.Stats, door bool, one func(name, help string, v float64), labelled func(name, help, label, text string, v float64)) {
 	connected := 0.0
@@ -109,6 +116,7 @@ func storeFigures(b *bus.Stats, door bool, one func(name, help string, v float64
 		connected = 1
 	}
 	one("store_connected", "1 while there is a connection to the store's server.", connected)
+	one("store_silent_seconds", "How long no leader of the store that most servers follow could be reached; 0 while it can.", b.Silent.Seconds())
 	one("store_reconnects_total", "Times the connection to the store's server was made again.", float64(b.Reconnects))
 	if door {
 		one("nats_dropped_total", "Messages dropped because this node was too slow to take them.", float64(b.DoorDropped))

@@ -149,6 +149,7 @@ type push struct {
 	Subscription struct{ EntityID, EventName string }
 	Data         json.RawMessage
 	Cursor, Time string
+	Cause        string
 }
 
 func (w *world) visit(token string) *visitor { return w.visitWith(token, client.Options{}) }

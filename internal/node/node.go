@@ -45,6 +45,9 @@ type Node struct {
 	elsewhere atomic.Pointer[elsewhere] // nil while there can be no other nodes
 	ingest    *ingest.HTTP
 	nats      *ingest.NATS // nil where nobody can send messages
+
+	consequences *consequences
+
 	limits    *limits
 	tail      *tail.Handler
 	standing  standing // streams under way
@@ -57,6 +60,8 @@ type Node struct {
 	operatorHall           hall                        // what only operators are served by the last
 	shutDoor               func(context.Context) error // lets no more messages in
 	state                  atomic.Value                // string: why the node is not ready, "" when it is
+	leaving                chan struct{}               // closed when Stop begins
+	minding                sync.WaitGroup
 	stopOnce               sync.Once
 	stopErr                error
 }
@@ -80,6 +85,9 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := cfg.options(); err != nil {
+		return nil, err
+	}
 	cat, err := ReadCatalog(cfg.CatalogOverlay)
 	if err != nil {
 		return nil, err
@@ -88,7 +96,7 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: log, directory: directory, revoked: revoked, verifier: v, cat: cat, cert: cert, clientCA: authority, limits: newLimits(&cfg.Limits)}
+	n := &Node{cfg: cfg, leaving: make(chan struct{}), log: log, directory: directory, revoked: revoked, verifier: v, cat: cat, cert: cert, clientCA: authority, limits: newLimits(&cfg.Limits)}
 	if _, err := n.store(); err != nil {
 		return nil, err
 	}
@@ -137,6 +145,9 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	if err := n.record(ctx); err != nil {
 		return err
 	}
+	if err := n.conclude(ctx); err != nil {
+		return err
+	}
 	if err := n.meetOthers(); err != nil {
 		return err
 	}
@@ -144,6 +155,7 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	if err := n.openDoor(drift); err != nil {
 		return err
 	}
+	n.minding.Go(n.mindStore)
 	n.state.Store("")
 	n.logReady()
 	return nil
@@ -212,6 +224,8 @@ func (n *Node) Stop(ctx context.Context) error {
 
 func (n *Node) stop(ctx context.Context) error {
 	n.state.Store("draining")
+	close(n.leaving)
+	n.minding.Wait()
 	n.log.Info("draining", "clients", n.hub.Stats().Connections, "over", n.cfg.Drain)
 	n.session.Draining()
 	n.hasteOthers()
@@ -231,6 +245,7 @@ func (n *Node) stop(ctx context.Context) error {
 	}
 	n.operatorHall.close()
 	n.verifier.Close()
+	n.consequences.close()
 	n.index.Close()
 	n.forget()
 	errs = append(errs, n.bus.Close(ctx), n.admin.close(ctx))
@@ -251,6 +266,7 @@ func (n *Node) abandon() {
 		}
 	}
 	n.verifier.Close()
+	n.consequences.close()
 	n.forget()
 	n.leaveOthers()
 	if n.bus != nil {

@@ -58,12 +58,14 @@ func (n *Node) serve() {
 		doors := http.NewServeMux()
 		n.share(doors, published, events)
 		n.documents(doors, base+"/api/v1", about)
+		n.ownAPI(doors, base+"/api/v1")
 		n.share(doors, me, n.me)
 		n.share(doors, stream, n.stream)
 		n.publishHall.open(front(doors, n.log))
 	}
 	about.NoPublish, about.DevTokens = n.publish != nil, n.cfg.DevTokens
 	n.documents(mux, base+"/api/v1", about)
+	n.ownAPI(mux, base+"/api/v1")
 	n.share(mux, me, n.me)
 	n.share(mux, stream, n.stream)
 	mux.Handle("GET "+base+"/wallboard/", http.StripPrefix(base, ops.Pages()))

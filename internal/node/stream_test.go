@@ -83,11 +83,6 @@ func TestStreamLines(t *testing.T) {
 	w.publish(orgB, "QueueStatus", queueText, `{"nbrOfCalls":9}`)
 	w.publish(orgA, "QueueStatus", queueText, `{"nbrOfCalls":1}`)
 	w.publish(orgA, "QueueCallInArrived", queueText, `{}`)
-	type full struct {
-		Subscription struct{ EntityID, EventName string }
-		Data         json.RawMessage
-		Cursor, Time string
-	}
 	last := ""
 	for n, pushed := range []push{v.next(), {}} {
 		if n == 1 {
@@ -101,13 +96,13 @@ func TestStreamLines(t *testing.T) {
 		if !regexp.MustCompile(`^\{"subscription":\{"entityId":"[^"]+","eventName":"[a-z]+"\},"data":\{.*\},"cursor":"[\w-]+\.[\w-]+","time":"[^"]+Z"\}$`).MatchString(text) {
 			t.Errorf("line %s", text)
 		}
-		var got full
+		var got push
 		if err := json.Unmarshal([]byte(text), &got); err != nil {
 			t.Fatal(err)
 		}
 		last = got.Cursor
 		pushed.Cursor, got.Cursor = "", ""
-		if diff := cmp.Diff(full(pushed), got); diff != "" {
+		if diff := cmp.Diff(pushed, got); diff != "" {
 			t.Errorf("push and line differ (-push +line):\n%s", diff)
 		}
 	}

@@ -37,6 +37,33 @@ func (r *Registry) List(org, list event.GUID) (CallList, bool) {
 	return l, ok
 }
 
+// A ListChange says what holds of a call list now.
+type ListChange struct {
+	Organization, ID event.GUID
+	CallList
+	Gone bool // nothing is said of it any more
+}
+
+// WatchLists gives take every call list, and returns then; after that every
+// change, one at a time, until stop is called. take must not wait, nor call the
+// registry.
+func (r *Registry) WatchLists(take func(ListChange)) (stop func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for org, lists := range r.callLists {
+		for id, l := range lists {
+			take(ListChange{Organization: org, ID: id, CallList: l})
+		}
+	}
+	w := &take
+	r.listWatches[w] = struct{}{}
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.listWatches, w)
+	}
+}
+
 func (r *Registry) takeList(e bus.Entry[CallList]) {
 	var org, list event.GUID
 	if _, err := idsOf(e.Key, &org, &list); err != nil {
@@ -45,6 +72,9 @@ func (r *Registry) takeList(e bus.Entry[CallList]) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for w := range r.listWatches {
+		(*w)(ListChange{org, list, e.Value, e.Deleted})
+	}
 	if e.Deleted {
 		delete(r.callLists[org], list)
 		return

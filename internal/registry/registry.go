@@ -74,6 +74,7 @@ type Registry struct {
 	closed      map[string]int  // connections ended by a revocation that nobody has counted yet
 	pages       map[string]page // of generations without a head
 	callLists   map[event.GUID]map[event.GUID]CallList
+	listWatches map[*func(ListChange)]struct{}
 	queues      map[string]members
 	revokeOrder sync.Mutex // what a revocation ends is ended once
 }
@@ -98,7 +99,7 @@ func Open(ctx context.Context, cat *event.Catalog, b *bus.Bus, o Options) (*Regi
 	}
 	r := &Registry{
 		o: o, bus: b, users: map[string]struct{}{}, kept: map[string]keptRevocation{}, closed: map[string]int{}, pages: map[string]page{},
-		callLists: map[event.GUID]map[event.GUID]CallList{}, queues: map[string]members{},
+		callLists: map[event.GUID]map[event.GUID]CallList{}, listWatches: map[*func(ListChange)]struct{}{}, queues: map[string]members{},
 	}
 	if err := r.open(ctx, cat); err != nil {
 		r.Close()

@@ -412,6 +412,45 @@ func TestLists(t *testing.T) {
 	}
 }
 
+// TestWatchLists: a watch has what there is at once, then every change at any
+// node, in order, and nothing once it is stopped.
+func TestWatchLists(t *testing.T) {
+	t.Parallel()
+	o := shared(t)
+	a, b := open(t, openBus(t, o), nil), open(t, openBus(t, o), nil)
+	set := func(s *site, list event.GUID, agents ...event.GUID) {
+		t.Helper()
+		if err := s.SetList(t.Context(), org, list, registry.CallList{Agents: agents}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(a, sales, anna)
+	eventually(t, "the list", func() bool { _, ok := b.List(org, sales); return ok })
+	var mu sync.Mutex
+	var got []string
+	stop := b.WatchLists(func(c registry.ListChange) {
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, fmt.Sprint(c.Organization == org, c.ID == sales, len(c.Agents), c.Gone))
+	})
+	told := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(got)
+	}
+	if told() != 1 {
+		t.Errorf("%d lists at the beginning, want 1", told())
+	}
+	set(a, sales, anna, mikko)
+	set(a, help)
+	eventually(t, "both changes", func() bool { return told() == 3 })
+	stop()
+	set(b, sales)
+	if d := cmp.Diff([]string{"true true 1 false", "true true 2 false", "true false 0 false"}, got); d != "" {
+		t.Errorf("lists (-want +got):\n%s", d)
+	}
+}
+
 // attached publishes who is attached to a queue.
 func (s *site) attached(org, queue event.GUID, data string) {
 	s.t.Helper()

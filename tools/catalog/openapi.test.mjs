@@ -72,5 +72,5 @@ test('every path answers, with what the document says', async () => {
       operations++;
     }
   }
-  assert.equal(operations, 7);
+  assert.equal(operations, 11);
 });

@@ -72,7 +72,8 @@ func push(t *event.Type, o Options) object {
 	if !o.Plain {
 		properties = append(properties,
 			member{"cursor", object{{"description", "The event's place in the store: opaque text of at most 24 characters."}, {"type", "string"}, {"maxLength", 24}}},
-			member{"time", object{{"description", "When it happened, in UTC with milliseconds and Z."}, {"type", "string"}, {"pattern", datePattern}}})
+			member{"time", object{{"description", "When it happened, in UTC with milliseconds and Z."}, {"type", "string"}, {"pattern", datePattern}}},
+			member{"cause", object{{"description", "The cursor of the event that this one follows from; only where RTE made it."}, {"type", "string"}, {"maxLength", 24}}})
 		sent = append(sent, member{"time", "2026-11-23T09:00:00.000Z"})
 	}
 	return object{

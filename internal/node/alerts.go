@@ -1,0 +1,204 @@
+package node
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"rte/internal/auth"
+	"rte/internal/derive"
+	"rte/internal/event"
+)
+
+// Limits of alerts.
+const (
+	maxAlerts     = 100     // of a user
+	maxAlertBytes = 8 << 10 // of a condition
+)
+
+// An alertView is an alert as its user sees it.
+type alertView struct {
+	ID event.GUID `json:"alertId"`
+	derive.Condition
+	Created string `json:"created"`
+	// Suspended: its user may not hear of the entity at present, so it says
+	// nothing.
+	Suspended bool `json:"suspended,omitempty"`
+}
+
+func (n *Node) viewOf(a *derive.Alert) alertView {
+	return alertView{a.ID, a.Condition, stamp(a.Created), !n.mayFire(a)}
+}
+
+// whyNot is the body of an answer that says why not.
+type whyNot struct {
+	Error  string `json:"error"`
+	Member string `json:"member,omitempty"` // of the body, that is wrong
+}
+
+// ownAPI serves what belongs to the caller.
+func (n *Node) ownAPI(mux *http.ServeMux, path string) {
+	n.share(mux, sharing{path: path + "/alerts", method: "GET, HEAD, POST", rest: true, headers: "content-type", expose: "Location"}, n.own(n.alerts))
+	n.share(mux, sharing{path: path + "/alerts/{id}", method: http.MethodDelete}, n.own(n.deleteAlert))
+	n.share(mux, sharing{path: path + "/figures", method: http.MethodGet}, n.own(n.answerFigures))
+}
+
+// own finds out who asks before they are answered.
+func (n *Node) own(give func(http.ResponseWriter, *http.Request, *auth.Principal)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if p := n.caller(w, r); p != nil {
+			give(w, r, p)
+		}
+	}
+}
+
+// alerts serves the collection.
+func (n *Node) alerts(w http.ResponseWriter, r *http.Request, p *auth.Principal) {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		n.listAlerts(w, p)
+	case http.MethodPost:
+		n.addAlert(w, r, p)
+	default:
+		w.Header().Set("Allow", "GET, HEAD, POST, OPTIONS")
+		answer(w, http.StatusMethodNotAllowed, whyNot{Error: r.Method + " is nothing that alerts know; GET lists them, POST makes one"})
+	}
+}
+
+// caller is whose token came with a request; nil where it has been answered.
+// Only users' own tokens count: what is here is somebody's, or seen by somebody.
+func (n *Node) caller(w http.ResponseWriter, r *http.Request) *auth.Principal {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Add("Vary", "Authorization")
+	p, err := n.verifier.Verify(r.Context(), auth.Token(r))
+	if err != nil {
+		n.deny(w, n.refused(r, err))
+		return nil
+	}
+	if !p.MayConnect() {
+		answer(w, http.StatusForbidden, whyNot{Error: "this role hears nothing"})
+		return nil
+	}
+	n.witness(p)
+	return p
+}
+
+func answer(w http.ResponseWriter, code int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	json.NewEncoder(w).Encode(body) //nolint:errcheck // the client has gone
+}
+
+func (n *Node) listAlerts(w http.ResponseWriter, p *auth.Principal) {
+	views := []alertView{}
+	for _, a := range n.consequences.alertsOf(p.Org, p.User) {
+		views = append(views, n.viewOf(&a))
+	}
+	answer(w, http.StatusOK, views)
+}
+
+func (n *Node) addAlert(w http.ResponseWriter, r *http.Request, p *auth.Principal) {
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxAlertBytes))
+	if err != nil {
+		if _, large := errors.AsType[*http.MaxBytesError](err); large {
+			answer(w, http.StatusRequestEntityTooLarge, whyNot{Error: fmt.Sprintf("at most %d bytes", maxAlertBytes)})
+		}
+		return
+	}
+	c, err := derive.ParseCondition(n.cat, text)
+	if wrong, ok := errors.AsType[*derive.ConditionError](err); ok {
+		answer(w, http.StatusBadRequest, whyNot{err.Error(), wrong.Member})
+		return
+	}
+	typ, _ := n.cat.Lookup(c.EventName)
+	switch {
+	case p.User.IsZero():
+		answer(w, http.StatusForbidden, whyNot{Error: "alerts belong to users; this token's subject is none"})
+		return
+	case !p.May(typ, c.EntityID):
+		answer(w, http.StatusForbidden, whyNot{"Unauthorized", "entityId"})
+		return
+	case len(n.consequences.alertsOf(p.Org, p.User)) >= maxAlerts:
+		answer(w, http.StatusConflict, whyNot{Error: fmt.Sprintf("at most %d alerts; delete one first", maxAlerts)})
+		return
+	}
+	now := time.Now()
+	a := derive.Alert{Organization: p.Org, User: p.User, Condition: *c, Created: now.UTC(), Basis: basisOf(p.Warrant(typ, c.EntityID, now))}
+	rand.Read(a.ID[:]) // never fails (crypto/rand)
+	a.ID[6], a.ID[8] = a.ID[6]&0x0f|0x40, a.ID[8]&0x3f|0x80
+	if !n.keep(w, n.consequences.shelf.alerts.Put(r.Context(), shelfKey(a.Organization, a.ID), a)) {
+		return
+	}
+	n.consequences.add(a)
+	w.Header().Set("Location", r.URL.Path+"/"+a.ID.String())
+	answer(w, http.StatusCreated, n.viewOf(&a))
+}
+
+// add knows an alert before the store has told it: its user may ask at once.
+func (c *consequences) add(a derive.Alert) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.alerts[a.Organization] == nil {
+		c.alerts[a.Organization] = map[event.GUID]derive.Alert{}
+	}
+	c.alerts[a.Organization][a.ID] = a
+}
+
+func (n *Node) deleteAlert(w http.ResponseWriter, r *http.Request, p *auth.Principal) {
+	id, err := event.ParseGUID(r.PathValue("id"))
+	if err != nil {
+		answer(w, http.StatusBadRequest, whyNot{Error: "alertId: " + err.Error()})
+		return
+	}
+	c := n.consequences
+	c.mu.Lock()
+	a, ok := c.alerts[p.Org][id]
+	c.mu.Unlock()
+	if !ok || a.User != p.User {
+		answer(w, http.StatusNotFound, whyNot{Error: "no alert of yours has this id"})
+		return
+	}
+	if !n.keep(w, c.shelf.alerts.Delete(r.Context(), shelfKey(p.Org, id))) {
+		return
+	}
+	c.mu.Lock()
+	delete(c.alerts[p.Org], id)
+	c.mu.Unlock()
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// keep answers for a store that did not keep something.
+func (n *Node) keep(w http.ResponseWriter, err error) bool {
+	if err == nil {
+		return true
+	}
+	n.log.Warn("alert not kept", "err", err)
+	w.Header().Set("Retry-After", "1")
+	answer(w, http.StatusServiceUnavailable, whyNot{Error: event.ErrUnavailable.Error()})
+	return false
+}
+
+// answerFigures has the day figures of the queues that the caller may hear, or of
+// those that it names.
+func (n *Node) answerFigures(w http.ResponseWriter, r *http.Request, p *auth.Principal) {
+	typ, _ := n.cat.Lookup("QueueStatus")
+	named := map[event.GUID]bool{}
+	for _, text := range r.URL.Query()["queue"] {
+		id, err := event.ParseGUID(text)
+		if err != nil {
+			answer(w, http.StatusBadRequest, whyNot{"queue: " + err.Error(), "queue"})
+			return
+		}
+		if !p.May(typ, id) {
+			answer(w, http.StatusForbidden, whyNot{"Unauthorized", "queue"})
+			return
+		}
+		named[id] = true
+	}
+	answer(w, http.StatusOK, n.consequences.today(p.Org, time.Now(), func(queue event.GUID) bool { return p.May(typ, queue) }, named))
+}
