@@ -10,14 +10,14 @@ VERSION  ?= dev
 GOFILES  = $$(find . -name '*.go' -not -path '*/node_modules/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help fmt deps format vet staticcheck lint test race fuzz bench gen generated catalog web conformance bench-guard soak build ci
+.PHONY: help fmt deps format vet staticcheck lint test race fuzz bench gen generated catalog web dalib conformance bench-guard soak build ci
 
 help: ## this list
 	@echo 'RTE. See it live: go run ./cmd/rte demo'; echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## everything, as CI does it; installs what it needs, stops at the first failure
-	@tools/steps.sh deps format generated vet staticcheck lint bench-guard race fuzz catalog web conformance
+	@tools/steps.sh deps format generated vet staticcheck lint bench-guard race fuzz catalog web dalib conformance
 
 fmt: ## format the Go code
 	@gofmt -s -w $(GOFILES) && $(TOOL) goimports -local rte -w $(GOFILES)
@@ -57,6 +57,9 @@ catalog: ## other people's validators on the schemas, documents and types
 
 web: ## test and build the pages; fail if the committed ones were old
 	@tools/pages.sh
+
+dalib: ## DAClientLib: types, bundles, package, and tests in Node and Chromium against the real program; fail if the committed bundles were old
+	@tools/dalib.sh
 
 conformance: ## Microsoft's released SignalR clients against the real program and test hubs
 	@cd conformance && npm ci --no-audit --no-fund && npm test

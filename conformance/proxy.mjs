@@ -33,6 +33,7 @@ export class Network {
     for (const [from, to] of [[client, server], [server, client]]) {
       from.setNoDelay(true);
       from.on('data', (bytes) => {
+        if (from === client && bytes.includes('pgrade: websocket')) pair.upgraded = true;
         if (pair.torn) return; // nothing comes behind the half of a piece
         if (!this.#inside || bytes.length < 2) {
           to.write(bytes);
@@ -63,6 +64,17 @@ export class Network {
   async cutInside() {
     await within(new Promise((resolve) => (this.#inside = resolve)), 'data to cut inside');
     this.cut();
+  }
+
+  /**
+   * As when a machine sleeps: nothing passes any more on the WebSockets there
+   * are, and nobody is told, they look open; what was idle is closed.
+   */
+  hang() {
+    for (const pair of [...this.#pairs]) {
+      if (pair.upgraded) pair.torn = true;
+      else this.#end(pair);
+    }
   }
 
   /** Cuts what clients have, while the server's ends stay open. */

@@ -48,6 +48,7 @@ func plans(url string) []plan {
 		{"/stateful", func(_ *site, _ *hub.Options, t *transport.Options) {
 			t.StatefulReconnect, t.DisconnectTimeout = true, 2*time.Second
 		}},
+		{"/plain", plainDesk},
 		{"/tokens", tokens},
 		{"/refresh", refreshing},
 		{"/refusing", func(_ *site, h *hub.Options, _ *transport.Options) {

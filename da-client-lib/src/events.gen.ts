@@ -1292,6 +1292,23 @@ export const eventNames = [
   "CallListNotification",
 ] as const satisfies readonly (keyof EventMap)[];
 
+/** The events whose newest value replaces the earlier ones: Subscribe can give it first (Snapshot). */
+export const stateEventNames = [
+  "UserAvailability",
+  "UserStatus",
+  "QueueAttachedUsers",
+  "QueueStatus",
+  "CallbackListStatus",
+] as const satisfies readonly (keyof EventMap)[];
+
+/** The members that are lists of helpers, by the event's name in lower case. */
+export const helperLists: Readonly<Record<string, readonly string[]>> = {
+  userassistedcallbackrequest: ["callbackRelatedItems"],
+  usercallbackchanged: ["callbackAttempts", "callbackExtras", "callbackRelatedItems"],
+  queueattachedusers: ["attachedUsers"],
+  callbackchanged: ["callbackAttempts", "callbackExtras", "callbackRelatedItems"],
+};
+
 /** The name of an event, as the catalogue spells it. */
 export type EventName = keyof EventMap;
 
@@ -1311,6 +1328,8 @@ export interface Push<N extends EventName = EventName> {
   cursor?: string;
   /** When it happened, in UTC. */
   time?: DateTime;
+  /** The cursor of the event that this one follows from. */
+  cause?: string;
 }
 
 /** The argument of MessageReceived: any event, also one that is not listed here. */
@@ -1319,6 +1338,7 @@ export interface AnyPush {
   data: unknown;
   cursor?: string;
   time?: DateTime;
+  cause?: string;
 }
 
 /** Tells whether a push is of this event, and gives its data the event's type. */

@@ -329,6 +329,37 @@ func TestUnsubscribedWhileCaughtUp(t *testing.T) {
 	}
 }
 
+// TestSubscribedAgainWhileCaughtUp: who asks for a pair again is told the place
+// it has come back with as long as what it has missed is under way, then where
+// it is.
+func TestSubscribedAgainWhileCaughtUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		x, s := newIndex(t, fanout.Options{})
+		p, to := event.Pair{Kind: kind(t, "QueueCallInArrived")}, &slow{let: make(chan struct{})}
+		m, err := x.Join(t.Context(), org1, event.GUID{}, to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Leave()
+		first := publish(s, p, "1")
+		publish(s, p, "2")
+		last := publish(s, p, "3")
+		resume(t, m, fanout.Join{Pair: p, After: first.Cursor})
+		to.let <- struct{}{}
+		synctest.Wait() // 3 waits for room
+		if got := resume(t, m, fanout.Join{Pair: p}).Cursor; got != first.Cursor {
+			t.Errorf("while 3 is under way the place is %q, want %q", got, first.Cursor)
+		}
+		close(to.let)
+		synctest.Wait()
+		if got := resume(t, m, fanout.Join{Pair: p}).Cursor; got != last.Cursor {
+			t.Errorf("behind 3 the place is %q, want %q", got, last.Cursor)
+		}
+		same(t, "all", to.datas(), "2", "3")
+	})
+}
+
 // TestMoreThanAPage: a slow client with more than a page behind it gets it all
 // in order as it takes it, while events flow and the store fails at times; one
 // that takes so long that the store forgets is given up.

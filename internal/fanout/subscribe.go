@@ -144,6 +144,10 @@ func (m *Member) try(plans []plan, valid func() bool, then func([]Joined)) (*mis
 		if p.Told { // a cursor of another node may be ahead of this one
 			results[i].Cursor = m.index.o.Store.CursorAt(m.topic(p.Pair), max(floor, p.place))
 		}
+		if c := m.catching[p.Pair]; c != nil && c.After != "" {
+			results[i].Cursor = c.After // what it has missed is still under way
+			continue
+		}
 		if m.has(p.Pair) {
 			continue
 		}

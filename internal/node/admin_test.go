@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -127,6 +128,32 @@ func TestPages(t *testing.T) {
 	status, body := w.get(w.URL() + "/wallboard/")
 	if status != http.StatusOK || !strings.Contains(body, "<html") {
 		t.Errorf("the wallboard: %d %.100s", status, body)
+	}
+}
+
+// TestClient: pages of any origin may load the library from a node.
+func TestClient(t *testing.T) {
+	t.Parallel()
+	w := start(t, func(c *node.Config) { c.BasePath = "/base" })
+	for _, name := range []string{"da-client-lib.js", "da-client-lib.umd.js"} {
+		resp, err := http.Get(w.URL() + "/client/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode != http.StatusOK || !strings.Contains(string(body), "DAService") {
+			t.Errorf("%s: %d %.100s", name, resp.StatusCode, body)
+		}
+		if got := resp.Header.Get("Content-Type"); !strings.HasPrefix(got, "text/javascript") {
+			t.Errorf("%s: Content-Type %q", name, got)
+		}
+		if got := resp.Header.Get("Access-Control-Allow-Origin"); got != "*" {
+			t.Errorf("%s: Access-Control-Allow-Origin %q, want * (modules are loaded with CORS)", name, got)
+		}
 	}
 }
 

@@ -69,6 +69,7 @@ func (n *Node) serve() {
 	n.share(mux, me, n.me)
 	n.share(mux, stream, n.stream)
 	mux.Handle("GET "+base+"/wallboard/", http.StripPrefix(base, ops.Pages()))
+	mux.Handle("GET "+base+"/client/", http.StripPrefix(base+"/client", ops.Client()))
 	if n.cfg.DevTokens {
 		mux.HandleFunc("GET "+base+"/token/{user}/rte/", n.devToken)
 	}

@@ -20,11 +20,7 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 // from the request. They hold no data: everything comes over the hub, with
 // the token that the visitor brings.
 func Pages() http.Handler {
-	root, err := fs.Sub(files, "web")
-	if err != nil {
-		panic("ops: built-in pages: " + err.Error())
-	}
-	server := http.FileServerFS(root)
+	server := http.FileServerFS(below("web"))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", pagePolicy)
@@ -33,4 +29,13 @@ func Pages() http.Handler {
 		h.Set("Cache-Control", "no-cache")
 		server.ServeHTTP(w, r)
 	})
+}
+
+// below is a folder of the built files.
+func below(folder string) fs.FS {
+	root, err := fs.Sub(files, folder)
+	if err != nil {
+		panic("ops: built-in files: " + err.Error())
+	}
+	return root
 }

@@ -31,6 +31,14 @@ func TypeScript(c *event.Catalog) ([]byte, error) {
 		fmt.Fprintf(&b, "  %q,\n", t.Name)
 	}
 	b.WriteString("] as const satisfies readonly (keyof EventMap)[];\n")
+	b.WriteString("\n/** The events whose newest value replaces the earlier ones: Subscribe can give it first (Snapshot). */\nexport const stateEventNames = [\n")
+	for _, t := range c.Events {
+		if t.Semantics == event.State {
+			fmt.Fprintf(&b, "  %q,\n", t.Name)
+		}
+	}
+	b.WriteString("] as const satisfies readonly (keyof EventMap)[];\n")
+	tsHelperLists(&b, c)
 	b.WriteString(tsTail)
 	return b.Bytes(), nil
 }
@@ -65,6 +73,8 @@ export interface Push<N extends EventName = EventName> {
   cursor?: string;
   /** When it happened, in UTC. */
   time?: DateTime;
+  /** The cursor of the event that this one follows from. */
+  cause?: string;
 }
 
 /** The argument of MessageReceived: any event, also one that is not listed here. */
@@ -73,6 +83,7 @@ export interface AnyPush {
   data: unknown;
   cursor?: string;
   time?: DateTime;
+  cause?: string;
 }
 
 /** Tells whether a push is of this event, and gives its data the event's type. */
@@ -80,6 +91,24 @@ export function isEvent<N extends EventName>(push: AnyPush, name: N): push is Pu
   return push.subscription.eventName.toLowerCase() === name.toLowerCase();
 }
 `
+
+// tsHelperLists tells in which members of which events helpers lie, so that a
+// client can give their members the names of JSON.
+func tsHelperLists(b *bytes.Buffer, c *event.Catalog) {
+	b.WriteString("\n/** The members that are lists of helpers, by the event's name in lower case. */\nexport const helperLists: Readonly<Record<string, readonly string[]>> = {\n")
+	for _, t := range c.Events {
+		var names []string
+		for i := range t.Fields {
+			if f := &t.Fields[i]; f.List {
+				names = append(names, quoted(f.WireName))
+			}
+		}
+		if names != nil {
+			fmt.Fprintf(b, "  %s: [%s],\n", strings.ToLower(t.Name), strings.Join(names, ", "))
+		}
+	}
+	b.WriteString("};\n")
+}
 
 func tsEnum(b *bytes.Buffer, e *event.Enum) {
 	list := make([]string, len(e.Values))

@@ -1,0 +1,3 @@
+daService.Connect().then(function (result) {
+if (result) console.log("connected") else console.log("connection error");
+});
