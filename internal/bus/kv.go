@@ -159,28 +159,38 @@ func quicker(err error) bool {
 }
 
 // First keeps a value unless there is one, and gives what there is then: the
-// same to all who ask at once.
+// same to all who ask at once. A node needs it to begin, so it waits for a store
+// that has no leader at present as long as OpenKV does.
 func (k *KV[V]) First(ctx context.Context, key string, v V) (there V, err error) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return v, k.failed("put", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, kvWait)
+	ctx, cancel := context.WithTimeout(ctx, openWait)
 	defer cancel()
 	for {
-		_, err := k.bucket.Create(ctx, key, body)
-		if err == nil {
-			return v, nil
-		}
-		if !errors.Is(err, jetstream.ErrKeyExists) {
-			return v, k.storeFailed("put", err)
-		}
-		there, ok, err := k.Get(ctx, key)
-		if ok || err != nil {
+		there, ok, err := k.first(ctx, key, v, body)
+		waits := k.bus.shared && errors.Is(err, event.ErrUnavailable)
+		if ok || err != nil && !waits || ctx.Err() != nil {
 			return there, err
 		}
-		pause(ctx, openPause) // a replica answers that does not have it yet
+		pause(ctx, openPause)
 	}
+}
+
+// first is one try of First. Not ok and no error means that a replica has
+// answered that does not have the value yet.
+func (k *KV[V]) first(ctx context.Context, key string, v V, body []byte) (there V, ok bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, kvWait)
+	defer cancel()
+	_, err = k.bucket.Create(ctx, key, body)
+	switch {
+	case err == nil:
+		return v, true, nil
+	case !errors.Is(err, jetstream.ErrKeyExists):
+		return v, false, k.storeFailed("put", err)
+	}
+	return k.Get(ctx, key)
 }
 
 // Get reads a value; ok is false if there is none.

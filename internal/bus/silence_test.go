@@ -2,6 +2,7 @@ package bus_test
 
 import (
 	"testing"
+	"time"
 
 	"rte/internal/bus"
 )
@@ -30,5 +31,34 @@ func TestSilent(t *testing.T) {
 	alone := open(t, bus.Options{Dir: t.TempDir()})
 	if d := alone.Silent(); d != 0 {
 		t.Errorf("a node alone is silent for %v", d)
+	}
+}
+
+// TestFirstWaits: what a node needs to begin is there when the cluster has
+// found a leader again, however long that takes within reason.
+func TestFirstWaits(t *testing.T) {
+	t.Parallel()
+	all := clusterOptions(t, 3)
+	nodes := openCluster(t, all)
+	kv, err := bus.OpenKV[string](t.Context(), nodes[0].Bus, "first")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes[1].close()
+	nodes[2].close()
+	eventually(t, "most have gone", func() bool { return nodes[0].Silent() > 0 })
+	type answer struct {
+		value string
+		err   error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		v, err := kv.First(t.Context(), "key", "value")
+		got <- answer{v, err}
+	}()
+	eventually(t, "the store is silent for longer than one operation may take", func() bool { return nodes[0].Silent() > 6*time.Second })
+	openCluster(t, all[1:])
+	if a := <-got; a.value != "value" || a.err != nil {
+		t.Errorf("got %+v", a)
 	}
 }
