@@ -167,7 +167,7 @@ func (r *Rules) Tick(now time.Time, out *Output) {
 		r.cross(c, out)
 	}
 	for a, ok := r.waits.next(is); ok; a, ok = r.waits.next(is) {
-		r.fire(a, out)
+		r.fire(a, is, out)
 	}
 	every := moment(len(r.lists))
 	from, to := floorDiv(was, second)+1, floorDiv(is, second)
