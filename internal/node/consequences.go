@@ -27,6 +27,8 @@ type consequences struct {
 	life   context.Context
 	work   sync.WaitGroup // what is done in life
 
+	placing sync.Mutex // one place of an alert is taken or given back at a time
+
 	mu      sync.Mutex
 	alerts  map[event.GUID]map[event.GUID]derive.Alert // by organization and id
 	figures map[event.GUID]map[event.GUID]derive.Figures
