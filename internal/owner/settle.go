@@ -21,7 +21,7 @@ func (t *tenure) settle(ctx context.Context) error {
 	if err := t.publish(ctx, out.Events); err != nil {
 		return err
 	}
-	if kept := newest(out.Callbacks, callbackKey); len(kept) > 0 {
+	for kept := range slices.Chunk(newest(out.Callbacks, callbackKey), batch) { // a try that fails begins again
 		if err := t.patiently(ctx, func() error { return t.o.Store.Keep(ctx, kept) }); err != nil {
 			return err
 		}
