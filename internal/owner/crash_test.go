@@ -31,6 +31,11 @@ type memory struct {
 	place  uint64
 	left   int // calls until the owner ends; below 0: it does not
 	cancel context.CancelFunc
+
+	states      []*event.Event // newest of each
+	changes     []owner.Change // that were said before
+	alertStates map[event.GUID]derive.AlertState
+	asked       int // how often Last was
 }
 
 // do is a call with an effect.
@@ -60,7 +65,12 @@ func (m *memory) append(e *event.Event) {
 	m.grown = make(chan struct{})
 }
 
-func (m *memory) States(ctx context.Context, _ event.Sink, caught func()) error {
+func (m *memory) States(ctx context.Context, sink event.Sink, caught func()) error {
+	for _, e := range m.states {
+		if err := sink(ctx, e); err != nil {
+			return err
+		}
+	}
 	caught()
 	<-ctx.Done()
 	return ctx.Err()
@@ -103,6 +113,7 @@ func (m *memory) Publish(ctx context.Context, events []*event.Event) []error {
 func (m *memory) Last(_ context.Context, t event.Topic) (last *event.Event, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.asked++
 	for _, e := range m.log {
 		if e.Topic == t {
 			last = e
@@ -145,16 +156,35 @@ func (m *memory) Keep(ctx context.Context, callbacks []derive.Callback) error {
 	return nil
 }
 
-func (m *memory) Figures(context.Context, func(*derive.Figures) error) error        { return nil }
-func (m *memory) KeepFigures(context.Context, *derive.Figures) error                { return nil }
-func (m *memory) AlertStates(context.Context, func(*derive.AlertState) error) error { return nil }
-func (m *memory) KeepAlertState(context.Context, *derive.AlertState) error          { return nil }
-func (m *memory) ForgetAlertState(context.Context, event.GUID, event.GUID) error    { return nil }
-func (m *memory) Place(context.Context) (uint64, error)                             { return m.place, nil }
+func (m *memory) Figures(context.Context, func(*derive.Figures) error) error { return nil }
+func (m *memory) KeepFigures(context.Context, *derive.Figures) error         { return nil }
+func (m *memory) AlertStates(_ context.Context, take func(*derive.AlertState) error) error {
+	for _, s := range m.alertStates {
+		if err := take(&s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *memory) KeepAlertState(ctx context.Context, s *derive.AlertState) error {
+	return m.do(ctx, func() { m.alertStates[s.ID] = *s })
+}
+
+func (m *memory) ForgetAlertState(ctx context.Context, _, id event.GUID) error {
+	return m.do(ctx, func() { delete(m.alertStates, id) })
+}
+
+func (m *memory) Place(context.Context) (uint64, error) { return m.place, nil }
 func (m *memory) KeepPlace(ctx context.Context, sequence uint64) error {
 	return m.do(ctx, func() { m.place = sequence })
 }
-func (m *memory) Watch(context.Context, func(owner.Change)) (func(), error) { return func() {}, nil }
+func (m *memory) Watch(_ context.Context, take func(owner.Change)) (func(), error) {
+	for _, c := range m.changes {
+		take(c)
+	}
+	return func() {}, nil
+}
 
 // TestOwnersDie: owners end at any step of their work, hundreds of times, and
 // long after the ids of what they published are forgotten the next one goes on.
@@ -171,7 +201,7 @@ func TestOwnersDie(t *testing.T) {
 		}()
 		r := rand.New(rand.NewPCG(seed, 2))
 		cat := event.NewCatalog()
-		m := &memory{cat: cat, r: rand.New(rand.NewPCG(seed, 3)), grown: make(chan struct{}), kept: map[[3]event.GUID]derive.Callback{}}
+		m := &memory{cat: cat, r: rand.New(rand.NewPCG(seed, 3)), grown: make(chan struct{}), kept: map[[3]event.GUID]derive.Callback{}, alertStates: map[event.GUID]derive.AlertState{}}
 		w := owner.New(owner.Options{Catalog: cat, Store: m})
 		changed, _ := cat.Lookup("CallbackChanged")
 		copied, _ := cat.Lookup("UserCallbackChanged")
