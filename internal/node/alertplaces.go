@@ -48,7 +48,7 @@ func (c *consequences) takePlace(ctx context.Context, org, user, id event.GUID) 
 // clear gives back places whose alerts are not in the store.
 func (c *consequences) clear(ctx context.Context, org event.GUID, p *places, now time.Time) error {
 	for id, taken := range p.Of {
-		if now.Sub(taken) < placeIdle || c.knows(org, id) {
+		if _, known := c.alert(org, id); known || now.Sub(taken) < placeIdle {
 			continue
 		}
 		_, ok, err := c.shelf.alerts.Get(ctx, shelfKey(org, id))
@@ -60,14 +60,6 @@ func (c *consequences) clear(ctx context.Context, org event.GUID, p *places, now
 		}
 	}
 	return nil
-}
-
-// knows tells whether an alert is kept, as far as this node has been told.
-func (c *consequences) knows(org, id event.GUID) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, ok := c.alerts[org][id]
-	return ok
 }
 
 // givePlace gives an alert's place back. It may fail: then somebody who needs

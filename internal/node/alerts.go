@@ -147,11 +147,8 @@ func (n *Node) addAlert(w http.ResponseWriter, r *http.Request, p *auth.Principa
 func (c *consequences) add(a derive.Alert) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.alerts[a.Organization] == nil {
-		c.alerts[a.Organization] = map[event.GUID]derive.Alert{}
-	}
-	if _, told := c.alerts[a.Organization][a.ID]; !told { // what the store has told is newer
-		c.alerts[a.Organization][a.ID] = a
+	if _, told := c.alerts.byID[ownID{a.Organization, a.ID}]; !told { // what the store has told is newer
+		c.alerts.put(a)
 	}
 }
 
@@ -162,9 +159,7 @@ func (n *Node) deleteAlert(w http.ResponseWriter, r *http.Request, p *auth.Princ
 		return
 	}
 	c := n.consequences
-	c.mu.Lock()
-	a, ok := c.alerts[p.Org][id]
-	c.mu.Unlock()
+	a, ok := c.alert(p.Org, id)
 	if !ok || a.User != p.User {
 		answer(w, http.StatusNotFound, whyNot{Error: "no alert of yours has this id"})
 		return
@@ -176,7 +171,7 @@ func (n *Node) deleteAlert(w http.ResponseWriter, r *http.Request, p *auth.Princ
 		n.log.Warn("the place of a deleted alert is free only in a minute", "org", p.Org, "err", err)
 	}
 	c.mu.Lock()
-	delete(c.alerts[p.Org], id)
+	c.alerts.remove(p.Org, id)
 	c.mu.Unlock()
 	w.WriteHeader(http.StatusNoContent)
 }
