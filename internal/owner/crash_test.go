@@ -2,6 +2,7 @@ package owner_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -31,6 +32,8 @@ type memory struct {
 	place  uint64
 	left   int // calls until the owner ends; below 0: it does not
 	cancel context.CancelFunc
+
+	refuse func(*event.Event) bool // for good
 
 	states      []*event.Event // newest of each
 	changes     []owner.Change // that were said before
@@ -99,10 +102,18 @@ func (m *memory) Events(ctx context.Context, after uint64, _ []event.Kind, sink 
 	}
 }
 
-// Publish may be ended between any two events.
+// Publish may be ended between any two events. With one that is refused for good
+// those behind it in its pair are refused, too (bus.Bus).
 func (m *memory) Publish(ctx context.Context, events []*event.Event) []error {
 	errs := make([]error, len(events))
+	refused := map[event.Topic]error{}
 	for i, e := range events {
+		if m.refuse != nil && refused[e.Topic] == nil && m.refuse(e) {
+			refused[e.Topic] = errors.New("too large")
+		}
+		if errs[i] = refused[e.Topic]; errs[i] != nil {
+			continue
+		}
 		if err := m.do(ctx, func() { m.append(e) }); err != nil {
 			errs[i] = event.ErrUnavailable
 		}

@@ -1,11 +1,15 @@
 package owner_test
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"rte/internal/derive"
 	"rte/internal/event"
@@ -67,6 +71,54 @@ func TestTakeOverOfAlerts(t *testing.T) {
 		}
 		if _, is := m.alertStates[deleted]; is || len(m.alertStates) != alerts {
 			t.Errorf("%d states are kept, that of the deleted alert: %t", len(m.alertStates), is)
+		}
+	})
+}
+
+// TestOneRefusedForGood: a copy that the store never takes, because it is too
+// large, does not take those with it that follow for the same user.
+func TestOneRefusedForGood(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cat := event.NewCatalog()
+		changed, _ := cat.Lookup("CallbackChanged")
+		copied, _ := cat.Lookup("UserCallbackChanged")
+		m := &memory{cat: cat, grown: make(chan struct{}), kept: map[[3]event.GUID]derive.Callback{}, left: -1}
+		m.refuse = func(e *event.Event) bool { return bytes.Contains(e.Data, []byte("large")) }
+		user := event.GUID{'u'}
+		for n := range 10 {
+			note := "small"
+			if n%3 == 1 {
+				note = "large"
+			}
+			m.append(&event.Event{
+				Topic: event.Topic{Org: event.GUID{'o'}, Pair: event.Pair{Kind: changed.Kind, Entity: event.GUID{'l'}}},
+				Data:  fmt.Appendf(nil, `{"callBackId":%q,"assignedUserId":%q,"note":%q}`, event.GUID{'c', byte(n)}, user, note), Time: time.Now(),
+			})
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		w := owner.New(owner.Options{Catalog: cat, Store: m})
+		var run sync.WaitGroup
+		run.Go(func() {
+			if err := w.Run(ctx); err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		})
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		cancel()
+		run.Wait()
+		var got []string
+		for _, e := range m.log {
+			if e.Kind == copied.Kind {
+				got = append(got, e.Cause)
+			}
+		}
+		if d := cmp.Diff([]string{"1", "3", "4", "6", "7", "9", "10"}, got); d != "" {
+			t.Errorf("causes of what the user was told (-want +got):\n%s", d)
+		}
+		if s := w.Stats(); s.Refused != 3 {
+			t.Errorf("%d were refused, want 3", s.Refused)
 		}
 	})
 }
