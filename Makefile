@@ -10,14 +10,14 @@ VERSION  ?= dev
 GOFILES  = $$(find . -name '*.go' -not -path '*/node_modules/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help fmt deps format vet staticcheck lint test race fuzz bench gen generated catalog web conformance soak build ci
+.PHONY: help fmt deps format vet staticcheck lint test race fuzz bench gen generated catalog web conformance bench-guard soak build ci
 
 help: ## this list
 	@echo 'RTE. See it live: go run ./cmd/rte demo'; echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## everything, as CI does it; installs what it needs, stops at the first failure
-	@tools/steps.sh deps format generated vet staticcheck lint race fuzz catalog web conformance
+	@tools/steps.sh deps format generated vet staticcheck lint bench-guard race fuzz catalog web conformance
 
 fmt: ## format the Go code
 	@gofmt -s -w $(GOFILES) && $(TOOL) goimports -local rte -w $(GOFILES)
@@ -63,6 +63,9 @@ conformance: ## Microsoft's released SignalR clients against the real program an
 
 bench: ## the Go benchmarks; compare two outputs with: go tool -modfile=tools/go.mod benchstat OLD NEW
 	@go test -run '^$$' -bench . -benchmem ./...
+
+bench-guard: ## fail if a key benchmark allocates more than committed
+	@tools/bench-guard.sh
 
 soak: ## by hand, hours: the long forms of tests and fuzzing, SOAKTIME (10m) each, SOAKLIVES (20000) lives of connections, and the Go tests SOAKRUNS (20) times in random order
 	@RTE_SOAK=$(SOAKTIME) go test -run 'Killed|Memory|DiskFull|Lossless|ResumeMany|Stalled' -v -timeout 8h ./cmd/rte

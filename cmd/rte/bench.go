@@ -8,6 +8,7 @@ type benchCmd struct {
 	Sparse  benchSparseCmd  `cmd:"" help:"Measure events that few of many clients hear."`
 	Ingest  benchIngestCmd  `cmd:"" help:"Measure how fast events are stored."`
 	Resume  benchResumeCmd  `cmd:"" help:"Measure how soon clients are current that come back all at once."`
+	Poll    benchPollCmd    `cmd:"" help:"Measure what clients would cost that ask instead of being told."`
 	Verify  benchVerifyCmd  `cmd:"" help:"Check that nothing is lost, doubled or out of order while you break things."`
 }
 

@@ -67,6 +67,12 @@ type (
 		Publishers int           `default:"4" help:"Requests under way at a time."`
 		Duration   time.Duration `default:"10s" help:"How long events are published."`
 	}
+	benchPollCmd struct {
+		benchLoad `embed:""`
+
+		Rate     float64       `default:"2000" help:"Questions a second, of all clients."`
+		Duration time.Duration `default:"10s" help:"How long they ask."`
+	}
 	benchResumeCmd struct {
 		benchLoad `embed:""`
 
@@ -74,6 +80,16 @@ type (
 		Missed int `default:"3" help:"Events of each queue while the clients are away."`
 	}
 )
+
+// Run measures clients that ask.
+func (c *benchPollCmd) Run(ctx context.Context, s streams) error {
+	return c.run(ctx, s, bench.Poll, func(o *bench.LoadOptions) { o.Rate, o.Duration = c.Rate, c.Duration })
+}
+
+// Help is the long text (kong.HelpProvider).
+func (*benchPollCmd) Help() string {
+	return `For comparison: 10,000 clients that ask every 5 seconds are 2,000 questions a second, whether something has happened or not, and hear of it 2.5 seconds late.`
+}
 
 // Run measures a storm of connections.
 func (c *benchConnectCmd) Run(ctx context.Context, s streams) error {

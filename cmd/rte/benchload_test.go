@@ -85,6 +85,7 @@ func TestBenchVerbs(t *testing.T) {
 		"idle --connections 50 --duration 1s --protocol messagepack",
 		"sparse --connections 40 --subscriptions 5 --queues 20 --rate 0 --duration 1s",
 		"ingest --connections 10 --duration 1s",
+		"poll --connections 10 --rate 50 --duration 1s",
 	} {
 		t.Run(line, func(t *testing.T) {
 			t.Parallel()

@@ -64,7 +64,7 @@ func (n *ownNode) start(ctx context.Context) error {
 		return err
 	}
 	n.process = exec.CommandContext(context.WithoutCancel(ctx), exe, "serve", "--listen", n.public, "--admin-listen", n.admin,
-		"--data-dir", n.dir, "--drain", "0s", "--log-level", "warn")
+		"--data-dir", n.dir, "--drain", "0s", "--pprof", "--log-level", "warn")
 	n.process.Env = append(os.Environ(), "RTE_JWT_SECRET="+n.secret)
 	n.process.Stdout, n.process.Stderr = n.told, n.told
 	if err := n.process.Start(); err != nil {

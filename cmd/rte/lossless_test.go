@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -122,25 +123,30 @@ type fleet struct {
 	t      *testing.T
 	chance *rand.Rand
 	front  *balancer
+	net    *fabric // between the nodes
 	nodes  [3]*program
 	args   [3][]string
+	public [3]string
 	admin  [3]string
 }
 
-func newFleet(t *testing.T) *fleet {
+// newFleet starts one; more are further arguments of each node.
+func newFleet(t *testing.T, more ...string) *fleet {
 	t.Helper()
 	f := &fleet{t: t, chance: newRandom(t)}
-	var public, routes [3]string
+	var routes [3]string
 	for i := range f.nodes {
-		public[i], f.admin[i], routes[i] = freeAddr(t), freeAddr(t), freeAddr(t)
+		f.public[i], f.admin[i], routes[i] = freeAddr(t), freeAddr(t), freeAddr(t)
 	}
+	f.net = newFabric(t, routes[:])
 	for i := range f.nodes {
-		f.args[i] = []string{
-			"serve", "--listen", public[i], "--admin-listen", f.admin[i], "--data-dir", t.TempDir(), "--drain", "2s",
-			"--cluster-name", "fleet", "--cluster-listen", routes[i], "--cluster-routes", strings.Join(routes[:], ","),
-		}
+		f.args[i] = append([]string{
+			"serve", "--listen", f.public[i], "--admin-listen", f.admin[i], "--data-dir", t.TempDir(), "--drain", "2s",
+			"--cluster-name", "fleet", "--cluster-listen", routes[i], "--cluster-advertise", f.net.addrs[i],
+			"--cluster-routes", strings.Join(f.net.addrs, ","), "--cluster-node", fmt.Sprint("n", i),
+		}, more...)
 	}
-	f.front = newBalancer(t, f.chance, public[:]...)
+	f.front = newBalancer(t, f.chance, f.public[:]...)
 	for i := range f.nodes {
 		f.launch(i)
 	}
@@ -154,6 +160,7 @@ func newFleet(t *testing.T) *fleet {
 func (f *fleet) launch(i int) {
 	f.t.Helper()
 	f.nodes[i] = start(f.t, []string{"RTE_JWT_SECRET=" + testSecret, "RTE_CLUSTER_SECRET=" + testSecret}, f.args[i]...)
+	f.net.runs(i, f.nodes[i].Process.Pid)
 }
 
 // again starts a node and waits until it is ready.
@@ -185,8 +192,8 @@ func (f *fleet) freeze(i int, d time.Duration) {
 }
 
 // TestLosslessThreeNodes: three nodes behind a dumb balancer lose nothing while
-// each is killed in turn, while they are rolled over, while one is frozen, which
-// to the others is a node cut off, and over long and slow ways.
+// each is killed in turn, while they are rolled over, while one is frozen or cut
+// off, and over long and slow ways.
 func TestLosslessThreeNodes(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -199,7 +206,7 @@ func TestLosslessThreeNodes(t *testing.T) {
 			if !pause(stop, between(f.chance, time.Second, 3*time.Second)) {
 				return
 			}
-			switch round % 5 {
+			switch round % 6 {
 			case 0, 1:
 				f.nodes[i].kill()
 				f.again(i)
@@ -214,6 +221,8 @@ func TestLosslessThreeNodes(t *testing.T) {
 				f.front.slow.Store(0)
 			case 4:
 				f.freeze(i, min(o.Duration/6, 20*time.Second))
+			case 5:
+				f.cutOff(stop, i, min(o.Duration/6, 20*time.Second))
 			}
 		}
 	})

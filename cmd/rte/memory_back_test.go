@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"io"
 	"net/http"
 	"os"
@@ -40,9 +39,9 @@ func fetch(t *testing.T, url string) string {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(bufio.NewReader(resp.Body))
-	if err != nil {
-		t.Fatal(err)
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatal(url, resp.Status, err)
 	}
 	return string(text)
 }
@@ -53,7 +52,7 @@ func fetch(t *testing.T, url string) string {
 func TestMemoryFallsBack(t *testing.T) {
 	t.Parallel()
 	public, admin := freeAddr(t), freeAddr(t)
-	startProgram(t, plain(t), []string{"RTE_JWT_SECRET=" + testSecret}, "serve", "--listen", public, "--admin-listen", admin, "--data-dir", t.TempDir())
+	startProgram(t, plain(t), []string{"RTE_JWT_SECRET=" + testSecret}, "serve", "--listen", public, "--admin-listen", admin, "--data-dir", t.TempDir(), "--pprof")
 	ready(t, "http://"+admin)
 	_, token, _ := verb(t, "", "token", "--jwt-secret", testSecret, "--user", userText, "--org", orgText, "--role", "service")
 	heap := func() float64 {

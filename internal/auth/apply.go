@@ -93,6 +93,17 @@ func (d *Directory) apply(p *Principal) {
 	p.begins = &begins
 }
 
+// speaksOf tells whether the platform has said something of a user.
+func (d *Directory) speaksOf(p *Principal) bool {
+	if d == nil {
+		return false
+	}
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	o := d.orgs[p.Org]
+	return o != nil && (o.queues[p.User] != nil || o.rights[p.User] != nil)
+}
+
 // joined adds the queues that a user has been seen to come into, and takes
 // away those that it was seen to leave. What a token lists counts against that
 // only if the token is newer; it is in doubt since when, so since its issue.
@@ -185,12 +196,15 @@ func (p *Principal) Again() *Principal {
 	if p.rules == nil || p.Role.operates() {
 		return p
 	}
+	if p.granted == nil && !p.rules.Directory.speaksOf(p) {
+		return p
+	}
 	q := *p
 	if g := p.granted; g != nil {
 		q.Role, q.Queues, q.Lists, q.Users, q.begins, q.granted = g.role, g.queues, g.lists, g.users, g.begins, nil
 	}
 	p.rules.Directory.apply(&q)
-	if p.granted == nil && q.granted == nil {
+	if p.granted == nil && q.granted == nil { // what it said has been taken back meanwhile
 		return p
 	}
 	return &q

@@ -49,6 +49,7 @@ type Bus struct {
 	lossy           func(*event.Event) bool // loses live messages
 
 	health health
+	word   word // of a store that others write to, too
 
 	delivered, unreadable, sinkErrors atomic.Uint64
 	holes, refilled, checks           atomic.Uint64

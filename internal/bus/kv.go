@@ -64,6 +64,11 @@ func OpenKV[V any](ctx context.Context, b *Bus, name string) (*KV[V], error) {
 		if err == nil {
 			err = b.replicate(ctx, "KV_"+c.Bucket)
 		}
+		if errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrBucketNotFound) {
+			// It was made a moment ago, and who answered has not heard of it: a
+			// cluster that has changed its leader meanwhile.
+			err = fmt.Errorf("%w: %w", errNotYet, err)
+		}
 		return err
 	})
 	if err != nil {

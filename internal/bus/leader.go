@@ -17,6 +17,7 @@ type look struct {
 	first, last uint64    // sequence numbers; first is last+1 if nothing is kept
 	leader      string    // the server's name; "" without a cluster
 	created     time.Time // another one: another stream
+	led         bool      // most servers that keep it follow this leader
 	now         time.Time // of the leader's clock
 	replicas    int
 	subjects    []string // those asked for
@@ -37,7 +38,10 @@ type infoAnswer struct {
 		Subjects map[string]uint64 `json:"subjects"`
 	} `json:"state"`
 	Cluster struct {
-		Leader string `json:"leader"`
+		Leader   string `json:"leader"` // "" where a leader has found out that it is none any more
+		Replicas []struct {
+			Active time.Duration `json:"active"` // since the leader last heard of it
+		} `json:"replicas"`
 	} `json:"cluster"`
 }
 
@@ -96,7 +100,7 @@ func (b *Bus) info(ctx context.Context, s *stream, body []byte) (a infoAnswer, e
 func (a *infoAnswer) look() look {
 	return look{
 		first: a.State.First, last: a.State.Last, leader: a.Cluster.Leader,
-		created: a.Created, now: a.Now, replicas: a.Config.Replicas,
+		created: a.Created, now: a.Now, replicas: a.Config.Replicas, led: a.led(),
 	}
 }
 

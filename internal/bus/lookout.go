@@ -38,6 +38,9 @@ func (b *Bus) lookOut() {
 		for _, lane := range b.streams {
 			for _, s := range lane {
 				now, err := b.look(b.life, s)
+				if b.feeds == nil && b.life.Err() == nil {
+					b.word.note(s, err == nil && now.led)
+				}
 				if err != nil {
 					continue // whoever reads or publishes tells
 				}

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Figures of readiness.
@@ -55,15 +53,20 @@ func (b *Bus) askStreams() error {
 			if err != nil {
 				return fmt.Errorf("stream %s does not answer: %w", s.name, err)
 			}
-			var answer struct {
-				Error *jetstream.APIError `json:"error"`
-			}
-			if json.Unmarshal(m.Data, &answer) == nil && answer.Error != nil { // of another server: there is no leader
+			var answer infoAnswer
+			switch {
+			case json.Unmarshal(m.Data, &answer) != nil: // an answer all the same
+			case answer.Error != nil: // of another server: there is no leader
 				return fmt.Errorf("stream %s: %w", s.name, answer.Error)
+			case !answer.led():
+				return fmt.Errorf("stream %s: %w", s.name, errAlone)
 			}
 		}
 	}
 	return nil
 }
 
-var errAway = errors.New("no connection to the NATS servers")
+var (
+	errAway  = errors.New("no connection to the NATS servers")
+	errAlone = errors.New("most servers that keep it have not been heard of by its leader")
+)

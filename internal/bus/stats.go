@@ -22,6 +22,8 @@ type Stats struct {
 	Reconnects uint64 // times the connection to the server was made again
 	Connected  bool   // there is a connection to the server now
 
+	Silent time.Duration // see [Bus.Silent]
+
 	Flows    int    // organizations followed now; one followed twice counts twice
 	Holes    uint64 // times a pair was found to miss events that the live lane had lost
 	Refilled uint64 // events read from the store for that
@@ -76,6 +78,7 @@ func (b *Bus) Stats() Stats {
 	s.Stored, s.Duplicates, s.Refused, s.Unavailable, s.Retries = p.stored, p.duplicates, p.refused, p.unavailable, p.retries
 	s.Delivered, s.Unreadable, s.SinkErrors = b.delivered.Load(), b.unreadable.Load(), b.sinkErrors.Load()
 	s.Reconnects, s.Connected = b.conn.Stats().Reconnects, b.conn.IsConnected()
+	s.Silent = b.Silent()
 	s.DoorDropped = b.doorDropped()
 
 	s.Holes, s.Refilled, s.Checks = b.holes.Load(), b.refilled.Load(), b.checks.Load()

@@ -54,7 +54,13 @@ func guidError(s string) error {
 }
 
 // String is the lower-case D form, the only spelling RTE writes.
-func (g GUID) String() string { return string(g.AppendText(nil)) }
+func (g GUID) String() string {
+	var b [guidLen]byte
+	return string(g.AppendText(b[:0]))
+}
+
+// guidLen is the length of the D form.
+const guidLen = 36
 
 // AppendText appends the lower-case D form.
 func (g GUID) AppendText(dst []byte) []byte {
@@ -72,7 +78,7 @@ func (g GUID) AppendText(dst []byte) []byte {
 func (g GUID) IsZero() bool { return g == GUID{} }
 
 // MarshalText is the lower-case D form (encoding.TextMarshaler).
-func (g GUID) MarshalText() ([]byte, error) { return g.AppendText(nil), nil }
+func (g GUID) MarshalText() ([]byte, error) { return g.AppendText(make([]byte, 0, guidLen)), nil }
 
 // UnmarshalText reads any spelling of [ParseGUID] (encoding.TextUnmarshaler).
 func (g *GUID) UnmarshalText(b []byte) error {

@@ -278,7 +278,7 @@ func (g *guest) subscribe() {
 		if h.rnd.IntN(3) > 0 || g.subs[p] != nil {
 			continue
 		}
-		j := fanout.Join{Pair: p}
+		j := fanout.Join{Pair: p, Told: true}
 		switch h.rnd.IntN(5) {
 		case 0, 1:
 			g.mu.Lock()

@@ -61,6 +61,7 @@ func publish(s *journaltest.Store, p event.Pair, data string) *event.Event {
 // resume joins one pair, and returns how.
 func resume(t *testing.T, m *fanout.Member, j fanout.Join) (how fanout.Joined) {
 	t.Helper()
+	j.Told = true
 	if err := m.Subscribe(t.Context(), []fanout.Join{j}, nil, func(all []fanout.Joined) { how = all[0] }); err != nil {
 		t.Error(err)
 	}

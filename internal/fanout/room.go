@@ -59,15 +59,28 @@ func (o *organization) exit(m *Member) {
 	}
 }
 
-// Reserve takes a place for a pair that is about to be joined. A pair that is
-// joined, or has a place, needs none. It reports false if there is no room: by
-// the connection's own bound, which most is (0 is none), or by Options.Most.
-// The place is kept until the next Subscribe, which uses it, or Leave. Pairs
-// that are joined without a place count, too, and may exceed a bound.
-func (m *Member) Reserve(p event.Pair, most int) bool {
+// Reserve takes places for pairs that are about to be joined, and says of each
+// whether all is full. A pair that is joined, or has a place, needs none.
+// It is full when the connection's own bound is reached, which most is (0 is
+// none), or Options.Most. Places are kept until the next Subscribe, which uses
+// them, or Leave. Pairs that are joined without a place count, too, and may
+// exceed a bound.
+func (m *Member) Reserve(pairs []event.Pair, most int) (full []bool) {
 	o := m.org
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	full = make([]bool, len(pairs))
+	if m.reserved == nil {
+		m.reserved = make(map[event.Pair]struct{}, len(pairs))
+	}
+	for i, p := range pairs {
+		full[i] = !m.reserve(p, most)
+	}
+	return full
+}
+
+// reserve is Reserve of one pair. The caller holds the organization's lock.
+func (m *Member) reserve(p event.Pair, most int) bool {
 	if m.has(p) {
 		return true
 	}
@@ -82,9 +95,6 @@ func (m *Member) Reserve(p event.Pair, most int) bool {
 	if full != limit.None {
 		x.room.refused[full].Add(1)
 		return false
-	}
-	if m.reserved == nil {
-		m.reserved = map[event.Pair]struct{}{}
 	}
 	m.reserved[p] = struct{}{}
 	m.count(1)

@@ -27,10 +27,13 @@ func enter(t testing.TB, x *fanout.Index, org, user byte) *fanout.Member {
 // reserve asks for places and subscribes to what it got; it returns how many.
 func reserve(t testing.TB, m *fanout.Member, most int, pairs ...int) int {
 	t.Helper()
-	var got []event.Pair
+	var want, got []event.Pair
 	for _, n := range pairs {
-		if m.Reserve(pair(n), most) {
-			got = append(got, pair(n))
+		want = append(want, pair(n))
+	}
+	for i, full := range m.Reserve(want, most) {
+		if !full {
+			got = append(got, want[i])
 		}
 	}
 	subscribe(t, m, nil, got...)
@@ -61,7 +64,7 @@ func TestRoomForSubscriptions(t *testing.T) {
 	a.UnsubscribeAll()
 	b.Leave()
 	check("who goes makes room", reserve(t, again, 0, 30, 31, 32, 33), 2, 9) // the user has had three
-	if !other.Reserve(pair(50), 0) {
+	if other.Reserve([]event.Pair{pair(50)}, 0)[0] {
 		t.Error("no room for the other organization")
 	}
 	other.Leave() // with a place that was never used
@@ -81,15 +84,15 @@ func TestJoinedWithoutAPlace(t *testing.T) {
 	x, _ := newIndex(t, fanout.Options{Most: limit.Most{User: 2}})
 	m := enter(t, x, 1, 1)
 	subscribe(t, m, nil, pair(1), pair(2), pair(3))
-	if m.Reserve(pair(4), 0) {
+	if !m.Reserve([]event.Pair{pair(4)}, 0)[0] {
 		t.Error("there is room behind three of two")
 	}
 	m.Unsubscribe([]event.Pair{pair(1), pair(2)})
-	if !m.Reserve(pair(4), 0) || m.Reserve(pair(5), 0) {
+	if full := m.Reserve([]event.Pair{pair(4), pair(5)}, 0); full[0] || !full[1] {
 		t.Error("there is not room for just one")
 	}
 	subscribe(t, m, nil)
-	if !m.Reserve(pair(5), 0) {
+	if m.Reserve([]event.Pair{pair(5)}, 0)[0] {
 		t.Error("a place that was not used is still taken")
 	}
 	m.Leave()
@@ -185,9 +188,7 @@ func BenchmarkReserve50AndLeave(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		for _, p := range pairs {
-			m.Reserve(p, 10_000)
-		}
+		m.Reserve(pairs, 10_000)
 		subscribe(b, m, nil, pairs...)
 		m.Leave()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"rte/internal/event"
@@ -17,6 +18,8 @@ type Join struct {
 	After string
 	// Snapshot asks for the newest value of a state.
 	Snapshot bool
+	// Told asks for [Joined.Cursor].
+	Told bool
 	// Since is when the right to hear it began: no event that was stored
 	// before is replayed; the value that a state has now is no such event.
 	// Zero is always.
@@ -27,7 +30,8 @@ type Join struct {
 type Joined struct {
 	// Recovered: what follows is everything behind After, and nothing else.
 	Recovered bool
-	// Cursor is the place of the join: everything behind it follows.
+	// Cursor is the place of the join: everything behind it follows. "" if
+	// [Join.Told] did not ask for it.
 	Cursor string
 }
 
@@ -124,6 +128,7 @@ func (m *Member) try(plans []plan, valid func() bool, then func([]Joined)) (*mis
 		m.settle(0)
 		return nil, ErrStale
 	}
+	m.links = slices.Grow(m.links, len(plans))
 	before := m.org.subscriptions
 	defer func() { m.settle(m.org.subscriptions - before) }()
 	r := replay{member: m, now: now, room: min(atOnce, m.to.Room())}
@@ -135,8 +140,10 @@ func (m *Member) try(plans []plan, valid func() bool, then func([]Joined)) (*mis
 			floor = states
 		}
 		floor = max(floor, o.log.Last(p.Pair))
-		// A cursor of another node may be ahead of this one.
-		results[i] = Joined{Recovered: true, Cursor: m.index.o.Store.CursorAt(m.topic(p.Pair), max(floor, p.place))}
+		results[i].Recovered = true
+		if p.Told { // a cursor of another node may be ahead of this one
+			results[i].Cursor = m.index.o.Store.CursorAt(m.topic(p.Pair), max(floor, p.place))
+		}
 		if m.has(p.Pair) {
 			continue
 		}

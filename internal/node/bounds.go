@@ -58,6 +58,9 @@ func refusal(s limit.Scope, after time.Duration) *transport.Refusal {
 // with a status. So is who comes too soon, because that is over by itself, and
 // proxies understand it.
 func (n *Node) place(r *http.Request, user any) (transport.Redirect, error) {
+	if err := n.admit(r, user); err != nil {
+		return transport.Redirect{}, err
+	}
 	who := whose(user)
 	if full := n.limits.connections.Full(who); full != limit.None {
 		n.log.Info("client refused", "remote", r.RemoteAddr, "who", user, "reason", "too many connections", "scope", full.String())
@@ -93,6 +96,9 @@ func (l *limits) fullText(s limit.Scope) string {
 // enter counts a new connection (transport.Options.Enter). Who has negotiated
 // has come through place, where the rate was asked.
 func (n *Node) enter(r *http.Request, user any, negotiated bool) (leave func(), err error) {
+	if err := n.admit(r, user); err != nil {
+		return nil, err
+	}
 	who := whose(user)
 	if p, ok := user.(*auth.Principal); ok {
 		n.witness(p)

@@ -41,6 +41,7 @@ type Config struct {
 	RetentionBytes Bytes         `default:"4GiB" help:"Most bytes of kept events."`
 	Window         time.Duration `default:"2m" help:"How long events are remembered in memory, so that clients that come back at once need nothing from the store."`
 	JournalBytes   Bytes         `default:"1GiB" help:"Most bytes of memory, about, for what is remembered of all organizations."`
+	MaxBehind      time.Duration `default:"15s" placeholder:"TIME" help:"How long this node may be cut from a store that others write to before it closes its clients, which may be behind, and lets none in; they may come back, to any node (0: never)."`
 	DedupeWindow   time.Duration `default:"30s" help:"How long a producer's event id is remembered, so that a retry doubles nothing."`
 
 	QueueBytes       Bytes  `default:"1MiB" help:"Most bytes that may wait for one client; a slower one is closed and may reconnect."`
@@ -124,6 +125,9 @@ func (c *Config) check() error {
 		if positive.n <= 0 {
 			return fmt.Errorf("--%s must be above 0", positive.flag)
 		}
+	}
+	if c.MaxBehind < 0 {
+		return errors.New("--max-behind must not be negative")
 	}
 	if c.Drain < 0 {
 		return fmt.Errorf("--drain must not be negative")

@@ -15,7 +15,7 @@ import (
 // instead of gaps.
 var closeReasons = [...]hub.CloseReason{
 	hub.Goodbye, hub.Lost, hub.Slow, hub.Timeout, hub.Protocol, hub.Draining, hub.Refused, hub.Aborted, hub.Expired, hub.Aged,
-	closeLimit, session.Revoked, session.Admin,
+	closeLimit, closeBehind, session.Revoked, session.Admin,
 }
 
 // figures hands the rooms' snapshots to ops.
@@ -116,6 +116,7 @@ func storeFigures(b *bus.Stats, door bool, one func(name, help string, v float64
 		connected = 1
 	}
 	one("store_connected", "1 while there is a connection to the store's server.", connected)
+	one("store_silent_seconds", "How long no leader of the store that most servers follow could be reached; 0 while it can.", b.Silent.Seconds())
 	one("store_reconnects_total", "Times the connection to the store's server was made again.", float64(b.Reconnects))
 	if door {
 		one("nats_dropped_total", "Messages dropped because this node was too slow to take them.", float64(b.DoorDropped))

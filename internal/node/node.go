@@ -25,9 +25,6 @@ import (
 	"rte/signalr/transport"
 )
 
-// hubPath is where the hub is, below the base path.
-const hubPath = "/rte"
-
 // A Node is one running RTE. Make it with New, then Start and Stop once.
 type Node struct {
 	cfg       Config
@@ -62,6 +59,8 @@ type Node struct {
 	operatorHall           hall                        // what only operators are served by the last
 	shutDoor               func(context.Context) error // lets no more messages in
 	state                  atomic.Value                // string: why the node is not ready, "" when it is
+	leaving                chan struct{}               // closed when Stop begins
+	minding                sync.WaitGroup
 	stopOnce               sync.Once
 	stopErr                error
 }
@@ -99,7 +98,7 @@ func New(cfg Config, log *slog.Logger) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: log, directory: directory, revoked: revoked, verifier: v, cat: cat, cert: cert, clientCA: authority, limits: newLimits(&cfg.Limits)}
+	n := &Node{cfg: cfg, leaving: make(chan struct{}), log: log, directory: directory, revoked: revoked, verifier: v, cat: cat, cert: cert, clientCA: authority, limits: newLimits(&cfg.Limits)}
 	if _, err := n.store(); err != nil {
 		return nil, err
 	}
@@ -158,6 +157,7 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	if err := n.openDoor(drift); err != nil {
 		return err
 	}
+	n.minding.Go(n.mindStore)
 	n.state.Store("")
 	n.logReady()
 	return nil
@@ -229,6 +229,8 @@ func (n *Node) Stop(ctx context.Context) error {
 
 func (n *Node) stop(ctx context.Context) error {
 	n.state.Store("draining")
+	close(n.leaving)
+	n.minding.Wait()
 	n.log.Info("draining", "clients", n.hub.Stats().Connections, "over", n.cfg.Drain)
 	n.session.Draining()
 	n.hasteOthers()
@@ -279,22 +281,3 @@ func (n *Node) abandon() {
 		n.bus.Close(ctx) //nolint:errcheck // Start's own error says more
 	}
 }
-
-// URL is the public listener's address with the base path, as
-// http://host:port or https://host:port.
-func (n *Node) URL() string { return n.public.url() + n.cfg.BasePath }
-
-// PublishURL is the address of the publish API with the base path; the same as
-// URL unless Config.PublishListen sets it apart.
-func (n *Node) PublishURL() string {
-	if n.publish == nil {
-		return n.URL()
-	}
-	return n.publish.url() + n.cfg.BasePath
-}
-
-// HubURL is where clients connect.
-func (n *Node) HubURL() string { return n.URL() + hubPath }
-
-// AdminURL is the admin listener's address.
-func (n *Node) AdminURL() string { return n.admin.url() }

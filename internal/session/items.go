@@ -21,13 +21,56 @@ const (
 // many as fanout.Options.Most does.
 const tooMany = "Too many subscriptions"
 
+// A text may be missing, or null.
+type text struct {
+	value string
+	given bool
+}
+
+// UnmarshalJSON takes a JSON string or null.
+func (t *text) UnmarshalJSON(b []byte) error {
+	*t = text{}
+	if string(b) == "null" {
+		return nil
+	}
+	t.given = true
+	return json.Unmarshal(b, &t.value)
+}
+
+// or is the text, null for none.
+func (t text) or() *string {
+	if !t.given {
+		return nil
+	}
+	return &t.value
+}
+
 // An item is one {EntityId, EventName} as a client sends it; members that it
 // does not know are ignored.
 type item struct {
-	EntityID  *string `json:"entityId"`
-	EventName *string `json:"eventName"`
-	After     cursor  `json:"after"`
-	Snapshot  *bool   `json:"snapshot"`
+	entity, name text
+	after        cursor
+	snapshot     *bool
+	null         bool // null stands in its place
+}
+
+// UnmarshalJSON reads an item in all the ways that there are.
+func (it *item) UnmarshalJSON(b []byte) error {
+	if *it = (item{}); string(b) == "null" {
+		it.null = true
+		return nil
+	}
+	var members struct {
+		EntityID  text   `json:"entityId"`
+		EventName text   `json:"eventName"`
+		After     cursor `json:"after"`
+		Snapshot  *bool  `json:"snapshot"`
+	}
+	if err := json.Unmarshal(b, &members); err != nil {
+		return err
+	}
+	*it = item{entity: members.EntityID, name: members.EventName, after: members.After, snapshot: members.Snapshot}
+	return nil
 }
 
 // A cursor is the place from which a client wants to go on.
@@ -49,8 +92,8 @@ func (c *cursor) UnmarshalJSON(b []byte) error {
 
 // A request is an item as far as it could be understood.
 type request struct {
-	entity, name *string // to echo: normalised where valid, else as sent
-	problem      string  // the first check that failed, or ""
+	entity, name text   // to echo: normalised where valid, else as sent
+	problem      string // the first check that failed, or ""
 	pair         event.Pair
 	kind         *event.Type // nil while problem is not ""
 	after        cursor
@@ -58,66 +101,76 @@ type request struct {
 }
 
 // resumes tells whether the client wants to know where it has joined.
-func (r *request) resumes() bool { return r.after.given || r.snapshot != nil }
+func (r request) resumes() bool { return r.after.given || r.snapshot != nil }
 
 // read takes the one argument of Subscribe and its kin. Elements may be null:
 // the page's C# sample sends [{…}, null] (I32). Wrong JSON types fail the
 // call, as the released server's binding does.
 func (h *Handler) read(call *hub.Call) ([]request, error) {
-	var items []*item
-	if err := call.Bind(&items); err != nil {
+	items, err := h.items(call)
+	if err != nil {
 		return nil, err
-	}
-	if items == nil { // null instead of a list
-		return nil, hub.BadArguments()
 	}
 	if len(items) > h.o.MaxItems {
 		h.tooMany.Add(1)
 		return nil, &hub.Error{Text: fmt.Sprintf("Too many items: %d in one call, at most %d are allowed. Use several calls.", len(items), h.o.MaxItems)}
 	}
 	requests := make([]request, len(items))
-	for i, it := range items {
-		requests[i] = h.check(it)
+	for i := range items {
+		requests[i] = h.check(&items[i])
 	}
 	return requests, nil
+}
+
+// items are the argument's, unchecked.
+func (h *Handler) items(call *hub.Call) ([]item, error) {
+	if args := call.Invocation.Arguments; len(args) == 1 {
+		if argument, err := args[0].AppendJSON(nil); err == nil {
+			if items, ok := quickItems(argument, h.o.MaxItems); ok {
+				return items, nil
+			}
+		}
+	}
+	var items []item
+	if err := call.Bind(&items); err != nil {
+		return nil, err
+	}
+	if items == nil { // null instead of a list
+		return nil, hub.BadArguments()
+	}
+	return items, nil
 }
 
 // check makes the page's first two checks, in its order: is EntityId a Guid,
 // is EventName a known name.
 func (h *Handler) check(it *item) request {
-	if it == nil {
+	if it.null {
 		return request{problem: invalidEntity}
 	}
-	r := request{entity: it.EntityID, after: it.After, snapshot: it.Snapshot}
-	if it.EventName != nil {
-		name := *it.EventName
-		t, ok := h.cat.Lookup(name)
+	r := request{entity: it.entity, after: it.after, snapshot: it.snapshot}
+	if it.name.given {
+		r.name = it.name
+		t, ok := h.cat.Lookup(it.name.value)
 		switch {
 		case ok:
 			r.kind, r.pair.Kind = t, t.Kind
-			name = h.nameOf(t)
+			r.name.value = h.nameOf(t)
 		case !h.o.CatalogNames:
-			name = strings.ToLower(name)
+			r.name.value = strings.ToLower(it.name.value)
 		}
-		r.name = &name
 	}
 	if r.kind == nil {
 		r.problem = invalidEvent
 	}
-	id, ok := guid(it.EntityID)
-	if !ok {
+	id, err := event.ParseGUID(it.entity.value)
+	if !it.entity.given || err != nil {
 		r.problem = invalidEntity
 		return r
 	}
-	text := id.String()
-	r.entity, r.pair.Entity = &text, id
-	return r
-}
-
-func guid(text *string) (event.GUID, bool) {
-	if text == nil {
-		return event.GUID{}, false
+	r.pair.Entity = id
+	var buffer [36]byte
+	if spelling := id.AppendText(buffer[:0]); string(spelling) != it.entity.value {
+		r.entity.value = string(spelling)
 	}
-	id, err := event.ParseGUID(*text)
-	return id, err == nil
+	return r
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"rte/internal/event"
@@ -14,8 +15,8 @@ import (
 // carried a cursor or asked for a snapshot how it was joined.
 type result struct {
 	subscribed   bool
-	message      string  // "" is null
-	entity, name *string // nil is null
+	message      string // "" is null
+	entity, name text
 	joined       *fanout.Joined
 }
 
@@ -24,9 +25,12 @@ type resultList struct {
 	camel   bool // names in MessagePack as in JSON
 }
 
+// resultBytes is about what a result takes.
+const resultBytes = 140
+
 // AppendJSON writes the list (signalr.Value).
 func (l resultList) AppendJSON(dst []byte) ([]byte, error) {
-	dst = append(dst, '[')
+	dst = append(slices.Grow(dst, resultBytes*len(l.results)+2), '[')
 	for i, r := range l.results {
 		if i > 0 {
 			dst = append(dst, ',')
@@ -37,16 +41,12 @@ func (l resultList) AppendJSON(dst []byte) ([]byte, error) {
 		} else {
 			dst = append(dst, "false"...)
 		}
-		var message *string
-		if r.message != "" {
-			message = &r.message
-		}
-		dst = appendMember(dst, `,"message":`, message)
+		dst = appendMember(dst, `,"message":`, text{r.message, r.message != ""})
 		dst = appendMember(dst, `,"entityId":`, r.entity)
 		dst = appendMember(dst, `,"eventName":`, r.name)
 		if r.joined != nil {
 			dst = strconv.AppendBool(append(dst, `,"recovered":`...), r.joined.Recovered)
-			dst = appendMember(dst, `,"cursor":`, &r.joined.Cursor)
+			dst = appendMember(dst, `,"cursor":`, text{r.joined.Cursor, true})
 		}
 		dst = append(dst, '}')
 	}
@@ -64,16 +64,12 @@ func (l resultList) AppendMessagePack(dst []byte) ([]byte, error) {
 		}
 		dst = signalr.AppendPackedMap(dst, members)
 		dst = signalr.AppendPackedBool(packName(dst, "Subscribed", l.camel), r.subscribed)
-		var message *string
-		if r.message != "" {
-			message = &r.message
-		}
-		dst = packText(packName(dst, "Message", l.camel), message)
+		dst = packText(packName(dst, "Message", l.camel), text{r.message, r.message != ""})
 		dst = packText(packName(dst, "EntityId", l.camel), r.entity)
 		dst = packText(packName(dst, "EventName", l.camel), r.name)
 		if r.joined != nil {
 			dst = signalr.AppendPackedBool(packName(dst, "Recovered", l.camel), r.joined.Recovered)
-			dst = packText(packName(dst, "Cursor", l.camel), &r.joined.Cursor)
+			dst = packText(packName(dst, "Cursor", l.camel), text{r.joined.Cursor, true})
 		}
 	}
 	return dst, nil
@@ -86,11 +82,11 @@ func packName(dst []byte, name string, camel bool) []byte {
 	return signalr.AppendPackedText(dst, name)
 }
 
-func packText(dst []byte, text *string) []byte {
-	if text == nil {
+func packText(dst []byte, t text) []byte {
+	if !t.given {
 		return signalr.AppendPackedNil(dst)
 	}
-	return signalr.AppendPackedText(dst, *text)
+	return signalr.AppendPackedText(dst, t.value)
 }
 
 // An active is one line of what GetActiveSubscriptions answers.
@@ -108,8 +104,8 @@ func (l activeList) AppendJSON(dst []byte) ([]byte, error) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendMember(dst, `{"entityId":`, &a.entity)
-		dst = appendMember(dst, `,"eventName":`, &a.name)
+		dst = appendMember(dst, `{"entityId":`, text{a.entity, true})
+		dst = appendMember(dst, `,"eventName":`, text{a.name, true})
 		dst = append(dst, '}')
 	}
 	return append(dst, ']'), nil
@@ -127,15 +123,15 @@ func (l activeList) AppendMessagePack(dst []byte) ([]byte, error) {
 }
 
 // appendMember writes a text that may have come from a client, or null.
-func appendMember(dst []byte, name string, text *string) []byte {
+func appendMember(dst []byte, name string, t text) []byte {
 	dst = append(dst, name...)
-	if text == nil {
+	if !t.given {
 		return append(dst, "null"...)
 	}
-	if plain(*text) {
-		return append(append(append(dst, '"'), *text...), '"')
+	if plain(t.value) {
+		return append(append(append(dst, '"'), t.value...), '"')
 	}
-	b, err := json.Marshal(*text)
+	b, err := json.Marshal(t.value)
 	if err != nil { // text can always be written
 		return append(dst, "null"...)
 	}

@@ -27,27 +27,30 @@ type person struct{ org, user event.GUID }
 // them. Safe for concurrent use.
 type register struct {
 	mu     sync.Mutex
-	people map[person]map[*hub.Conn]*session
+	people map[person][]seat // in no order; each session knows its place
 }
 
 func (r *register) enter(p person, c *hub.Conn, s *session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	conns := r.people[p]
-	if conns == nil {
-		conns = map[*hub.Conn]*session{}
-		r.people[p] = conns
-	}
-	conns[c] = s
+	s.place = len(r.people[p])
+	r.people[p] = append(r.people[p], seat{c, s})
 }
 
-func (r *register) leave(p person, c *hub.Conn) {
+// leave takes a session out; the last one takes its place.
+func (r *register) leave(p person, s *session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.people[p], c)
-	if len(r.people[p]) == 0 {
+	seats := r.people[p]
+	end := len(seats) - 1
+	if end == 0 {
 		delete(r.people, p)
+		return
 	}
+	moved := seats[end]
+	seats[s.place], moved.s.place = moved, s.place
+	seats[end] = seat{}
+	r.people[p] = seats[:end]
 }
 
 // A seat is a connection with its session.
@@ -60,25 +63,19 @@ type seat struct {
 func (r *register) seats(match func(person) bool) (list []seat) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for p, conns := range r.people {
-		if !match(p) {
-			continue
-		}
-		for c, s := range conns {
-			list = append(list, seat{c, s})
+	for p, seats := range r.people {
+		if match(p) {
+			list = append(list, seats...)
 		}
 	}
 	return list
 }
 
 // of are the seats of one person.
-func (r *register) of(p person) (list []seat) {
+func (r *register) of(p person) []seat {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for c, s := range r.people[p] {
-		list = append(list, seat{c, s})
-	}
-	return list
+	return slices.Clone(r.people[p])
 }
 
 // Reconsider makes the principals of a user's connections anew, because what

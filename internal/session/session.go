@@ -53,7 +53,7 @@ func New(cat *event.Catalog, index *fanout.Index, o Options) *Handler {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Handler{cat: cat, index: index, o: o, names: signalr.Any(cat.Names()), register: register{people: map[person]map[*hub.Conn]*session{}}}
+	return &Handler{cat: cat, index: index, o: o, names: signalr.Any(cat.Names()), register: register{people: map[person][]seat{}}}
 }
 
 // A session is one connected client. Its methods run one at a time.
@@ -61,6 +61,7 @@ type session struct {
 	member    *fanout.Member
 	connected time.Time
 	notices   atomic.Bool // the client asked for notices
+	place     int         // in the register, which guards it
 	ended     atomic.Bool // somebody has told the connection to go, for good
 
 	// principal may be another one after its rights have changed; user and
@@ -116,7 +117,7 @@ func (h *Handler) Connected(ctx context.Context, c *hub.Conn) error {
 	if p.Revoked() && s.end() {
 		c.Dismiss(Revoked, string(Revoked))
 	}
-	h.o.Logger.Info("client connected", "conn", c.ID(), "who", p, "transport", c.Transport().Transport().String(), "protocol", c.ProtocolName())
+	h.o.Logger.Debug("client connected", "conn", c.ID(), "who", p, "transport", c.Transport().Transport().String(), "protocol", c.ProtocolName())
 	return nil
 }
 
@@ -126,12 +127,13 @@ func (h *Handler) Disconnected(c *hub.Conn, err error) {
 	if !ok {
 		return // refused by Connected
 	}
-	h.register.leave(s.person(), c)
+	h.register.leave(s.person(), s)
 	s.changing.Lock()
 	s.left = true
 	s.member.Leave()
 	s.changing.Unlock()
-	h.o.Logger.Info("client disconnected", "conn", c.ID(), "who", s.principal.Load(), "reason", string(c.Reason()), "err", err)
+	h.o.Logger.Info("client disconnected", "conn", c.ID(), "who", s.principal.Load(), "reason", string(c.Reason()),
+		"after", time.Since(s.connected).Round(time.Millisecond), "err", err)
 }
 
 func of(call *hub.Call) *session { return call.Conn.Value.(*session) }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"rte/internal/event"
 	"rte/internal/fanout"
@@ -24,10 +25,15 @@ func (h *Handler) subscribe(ctx context.Context, call *hub.Call) (signalr.Value,
 	for {
 		changes := s.changes.Load()
 		answer, joins := h.judge(s, requests)
-		err := s.member.Subscribe(ctx, joins, func() bool { return s.changes.Load() == changes }, func(joined []fanout.Joined) {
+		complete := func(joined []fanout.Joined) {
 			answer.place(requests, joined)
 			call.Complete(answer)
-		})
+		}
+		if !slices.ContainsFunc(requests, request.resumes) { // nothing of the answer depends on the moment
+			prepared := call.Prepare(answer)
+			complete = func([]fanout.Joined) { prepared() }
+		}
+		err := s.member.Subscribe(ctx, joins, func() bool { return s.changes.Load() == changes }, complete)
 		switch {
 		case err == nil:
 			return answer, nil
@@ -42,22 +48,32 @@ func (h *Handler) subscribe(ctx context.Context, call *hub.Call) (signalr.Value,
 func (h *Handler) judge(s *session, requests []request) (resultList, []fanout.Join) {
 	p := s.principal.Load()
 	results := make([]result, len(requests))
-	joins := make([]fanout.Join, 0, len(requests))
+	pairs := make([]event.Pair, 0, len(requests))
 	for i := range requests {
 		r := &requests[i]
 		problem := r.problem
 		if problem == "" && !p.May(r.kind, r.pair.Entity) {
 			problem = unauthorized
 		}
-		if problem == "" && !s.member.Reserve(r.pair, h.o.MaxSubscriptions) {
-			problem = tooMany
-		}
 		if problem == "" {
-			joins = append(joins, fanout.Join{
-				Pair: r.pair, After: r.after.text, Snapshot: r.snapshot != nil && *r.snapshot, Since: p.Since(r.kind, r.pair.Entity),
-			})
+			pairs = append(pairs, r.pair)
 		}
 		results[i] = result{subscribed: problem == "", message: problem, entity: r.entity, name: r.name}
+	}
+	joins := make([]fanout.Join, 0, len(pairs))
+	full := s.member.Reserve(pairs, h.o.MaxSubscriptions)
+	for i := range requests {
+		if !results[i].subscribed {
+			continue
+		}
+		r, no := &requests[i], full[0]
+		if full = full[1:]; no {
+			results[i].subscribed, results[i].message = false, tooMany
+			continue
+		}
+		joins = append(joins, fanout.Join{
+			Pair: r.pair, After: r.after.text, Snapshot: r.snapshot != nil && *r.snapshot, Told: r.resumes(), Since: p.Since(r.kind, r.pair.Entity),
+		})
 	}
 	return resultList{results, h.o.CamelMessagePack}, joins
 }
@@ -107,7 +123,7 @@ func (h *Handler) explain(_ context.Context, call *hub.Call) (signalr.Value, err
 	p := s.principal.Load()
 	list := make(explanations, len(requests))
 	for i, r := range requests {
-		e := explanation{EntityID: r.entity, EventName: r.name}
+		e := explanation{EntityID: r.entity.or(), EventName: r.name.or()}
 		switch {
 		case r.problem != "":
 			e.Reason = r.problem

@@ -49,6 +49,22 @@ func (c *Call) Complete(result signalr.Value) {
 	c.answer(&signalr.Completion{Result: result})
 }
 
+// Prepare is Complete in two steps: the answer is encoded now, and sent when
+// complete is called. So a method that must answer under a lock does the work
+// before it.
+func (c *Call) Prepare(result signalr.Value) (complete func()) {
+	f := signalr.NewFrame(&signalr.Completion{ID: c.Invocation.ID, Result: result})
+	if p := c.Conn.protocol.Load(); p != nil && c.Invocation.ID != "" {
+		f.Bytes(*p) //nolint:errcheck // Send asks again, and tells
+	}
+	return func() {
+		if !c.answered && c.Invocation.ID != "" {
+			c.answered = true
+			c.Conn.Send(f)
+		}
+	}
+}
+
 func (c *Call) answer(m *signalr.Completion) {
 	if c.answered || c.Invocation.ID == "" {
 		return

@@ -10,9 +10,16 @@ import (
 // are bytes in it, so it may be large.
 const readSize = 16 << 10
 
+// waitSize is how much is read at first where a buffer must be held while
+// nothing comes: pings and most calls fit into it.
+const waitSize = 512
+
 // buffers holds byte slices for reading and for joining messages. Idle
 // connections hold none.
-type buffers struct{ pool sync.Pool }
+type buffers struct {
+	pool sync.Pool
+	wait sync.Pool // of *[waitSize]byte
+}
 
 func (b *buffers) get() *[]byte {
 	if p, ok := b.pool.Get().(*[]byte); ok {
@@ -32,13 +39,14 @@ func (b *buffers) put(p *[]byte) {
 
 // A socket is a network connection that can be read without holding a buffer
 // while waiting, and written without waiting, where the system offers that:
-// plain TCP on Unix. Elsewhere (TLS) reading holds a buffer and tryWrite takes
-// nothing.
+// plain TCP on Unix. Elsewhere (TLS) reading holds a small buffer and tryWrite
+// takes nothing.
 type socket struct {
 	net.Conn
 	raw  syscall.RawConn // nil: only net.Conn's own methods
 	try  tryWriter       // nil: likewise
 	bufs *buffers
+	busy bool // what was read last filled its buffer; the reader's own
 }
 
 // A tryWriter is a connection that is no socket of the system's and yet can be
@@ -63,11 +71,24 @@ func (s *socket) read(fn func([]byte) error) error {
 	if s.raw != nil {
 		return s.readRaw(fn)
 	}
+	if !s.busy {
+		wait, ok := s.bufs.wait.Get().(*[waitSize]byte)
+		if !ok {
+			wait = new([waitSize]byte)
+		}
+		defer s.bufs.wait.Put(wait)
+		return s.readInto(wait[:], fn)
+	}
 	buf := s.bufs.get()
 	defer s.bufs.put(buf)
-	n, err := s.Read((*buf)[:readSize])
+	return s.readInto((*buf)[:readSize], fn)
+}
+
+func (s *socket) readInto(buf []byte, fn func([]byte) error) error {
+	n, err := s.Read(buf)
+	s.busy = n == len(buf)
 	if n > 0 {
-		if ferr := fn((*buf)[:n]); ferr != nil {
+		if ferr := fn(buf[:n]); ferr != nil {
 			return ferr
 		}
 	}
