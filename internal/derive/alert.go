@@ -29,7 +29,7 @@ type AlertState struct {
 	Organization event.GUID `json:"organizationId"`
 	ID           event.GUID `json:"alertId"`
 	Fired        bool       `json:"fired,omitempty"` // and not armed again yet
-	Since        time.Time  `json:"since,omitzero"`  // the condition holds, but not long enough yet
+	Since        time.Time  `json:"since,omitzero"`  // the condition holds, but not long enough yet, or its user must not hear so
 	Cause        string     `json:"cause,omitempty"` // cursor of the event since which
 	Value        string     `json:"value,omitempty"` // newest of the field, as text, while Since is set
 	Name         string     `json:"name,omitempty"`  // of the queue, likewise
@@ -43,7 +43,8 @@ type alert struct {
 	queue bool // of a queue: UserQueueAlert goes with it
 
 	fired    bool
-	since    moment // never: the condition does not hold
+	since    moment // never: the condition does not hold, or has been told
+	ask      moment // when to look again whether its user may hear so
 	cause    string
 	value    string
 	name     string
@@ -55,7 +56,7 @@ func (a *alert) due() moment {
 	if a.since == never {
 		return never
 	}
-	return a.since + moment(a.ForSeconds)*second
+	return max(a.since+moment(a.ForSeconds)*second, a.ask)
 }
 func (a *alert) place() *int { return &a.at }
 func (a *alert) before(b *alert) bool {
@@ -152,12 +153,12 @@ func (r *Rules) judge(a *alert, e *event.Event, out *Output) {
 	case !is:
 		if a.since != never {
 			r.waits.remove(a)
-			a.since, a.cause = never, ""
+			a.since, a.ask, a.cause = never, 0, ""
 			out.Alerts = append(out.Alerts, a.state())
 		}
 	case a.ForSeconds == 0:
 		a.cause = e.Cursor
-		r.fire(a, out)
+		r.fire(a, r.at(e), out)
 	case a.since == never:
 		a.since, a.cause = r.at(e), e.Cursor
 		r.waits.set(a)
@@ -165,16 +166,22 @@ func (r *Rules) judge(a *alert, e *event.Event, out *Output) {
 	}
 }
 
-// fire tells an alert's user, once until it is armed again; nobody who may not
-// hear of the entity any more.
-func (r *Rules) fire(a *alert, out *Output) {
+// fire tells an alert's user, once until it is armed again. Who may not hear of
+// the entity is told when the right is back, if the condition still holds then.
+func (r *Rules) fire(a *alert, now moment, out *Output) {
 	r.waits.remove(a)
-	cause := a.cause
-	a.fired, a.since, a.cause = true, never, ""
-	out.Alerts = append(out.Alerts, a.state())
 	if !r.options.Allowed(&a.Alert) {
+		a.ask = now + span(r.options.Every)
+		if a.since == never {
+			a.since = now
+			out.Alerts = append(out.Alerts, a.state())
+		}
+		r.waits.set(a)
 		return
 	}
+	cause := a.cause
+	a.fired, a.since, a.ask, a.cause = true, never, 0, ""
+	out.Alerts = append(out.Alerts, a.state())
 	r.stats.AlertsFired++
 	r.push(a, cause, r.kinds.userAlert, event.UserAlert{
 		AlertID: a.ID, OrganizationID: a.Organization, UserID: a.User,

@@ -229,9 +229,16 @@ func (r *Rules) leave(c *callback, cause string) {
 	r.touchEmpty(c.list)
 }
 
+// forgetAtOnce is how many callbacks one tick forgets because they were closed
+// long ago. All of a list may expire at one midnight, and to forget each is a
+// question to the store.
+const forgetAtOnce = 256
+
 // cross moves a callback over the moment it waited for.
 func (r *Rules) cross(c *callback, out *Output) {
-	if c.forgetAt(r) <= r.now {
+	forget := c.forgetAt(r) <= r.now
+	if forget && r.forgets < forgetAtOnce {
+		r.forgets++
 		out.Callbacks = append(out.Callbacks, c.forgotten(c.list.org))
 		r.leave(c, c.cursor)
 		return
@@ -239,5 +246,9 @@ func (r *Rules) cross(c *callback, out *Output) {
 	r.count(c, c.cursor)
 	if c.shut != (c.counted == 0) {
 		r.queueUp(c)
+	}
+	if forget {
+		c.next = r.now + second
+		r.due.set(c)
 	}
 }

@@ -50,7 +50,8 @@ type Options struct {
 	Threshold func(org, queue event.GUID) time.Duration
 
 	// Allowed tells whether an alert's user may still hear what it is about;
-	// nil: yes. It is asked before an alert fires.
+	// nil: yes. It is asked before an alert fires, and if the answer is no,
+	// again at the next value and every Every while the condition holds.
 	Allowed func(*Alert) bool
 }
 

@@ -19,10 +19,11 @@ type Rules struct {
 	roles    []role
 	terminal map[int32]bool
 
-	now   moment // of the newest tick
-	orgs  map[event.GUID]*organization
-	due   agenda[*callback] // whose counters change with time alone
-	waits agenda[*alert]    // whose condition holds, for how long is to be seen
+	now     moment // of the newest tick
+	forgets int    // callbacks forgotten in this tick
+	orgs    map[event.GUID]*organization
+	due     agenda[*callback] // whose counters change with time alone
+	waits   agenda[*alert]    // whose condition holds, for how long is to be seen
 
 	open, closed *list.List    // of *callback, the one changed longest ago first
 	calls        agenda[*call] // that wait, by when they came
@@ -162,12 +163,12 @@ func (r *Rules) Tick(now time.Time, out *Output) {
 	if r.now != unknown {
 		was = r.now
 	}
-	r.now = is
+	r.now, r.forgets = is, 0
 	for c, ok := r.due.next(is); ok; c, ok = r.due.next(is) {
 		r.cross(c, out)
 	}
 	for a, ok := r.waits.next(is); ok; a, ok = r.waits.next(is) {
-		r.fire(a, out)
+		r.fire(a, is, out)
 	}
 	every := moment(len(r.lists))
 	from, to := floorDiv(was, second)+1, floorDiv(is, second)

@@ -152,7 +152,7 @@ func (m *Member) try(plans []plan, valid func() bool, then func([]Joined)) (*mis
 			continue
 		}
 		results[i].Recovered = r.join(p, floor)
-		if p.state && m.catching[p.Pair] == nil {
+		if p.state && m.notices && o.fresh != nil && m.catching[p.Pair] == nil {
 			r.joined = append(r.joined, p.Pair)
 		}
 		m.tally(p, results[i].Recovered)

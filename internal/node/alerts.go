@@ -123,14 +123,18 @@ func (n *Node) addAlert(w http.ResponseWriter, r *http.Request, p *auth.Principa
 	case !p.May(typ, c.EntityID):
 		answer(w, http.StatusForbidden, whyNot{"Unauthorized", "entityId"})
 		return
-	case len(n.consequences.alertsOf(p.Org, p.User)) >= maxAlerts:
-		answer(w, http.StatusConflict, whyNot{Error: fmt.Sprintf("at most %d alerts; delete one first", maxAlerts)})
-		return
 	}
 	now := time.Now()
 	a := derive.Alert{Organization: p.Org, User: p.User, Condition: *c, Created: now.UTC(), Basis: basisOf(p.Warrant(typ, c.EntityID, now))}
 	rand.Read(a.ID[:]) // never fails (crypto/rand)
 	a.ID[6], a.ID[8] = a.ID[6]&0x0f|0x40, a.ID[8]&0x3f|0x80
+	switch err := n.consequences.takePlace(r.Context(), a.Organization, a.User, a.ID); {
+	case errors.Is(err, errNoPlace):
+		answer(w, http.StatusConflict, whyNot{Error: fmt.Sprintf("at most %d alerts; delete one first", maxAlerts)})
+		return
+	case !n.keep(w, err):
+		return
+	}
 	if !n.keep(w, n.consequences.shelf.alerts.Put(r.Context(), shelfKey(a.Organization, a.ID), a)) {
 		return
 	}
@@ -143,10 +147,9 @@ func (n *Node) addAlert(w http.ResponseWriter, r *http.Request, p *auth.Principa
 func (c *consequences) add(a derive.Alert) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.alerts[a.Organization] == nil {
-		c.alerts[a.Organization] = map[event.GUID]derive.Alert{}
+	if _, told := c.alerts.byID[ownID{a.Organization, a.ID}]; !told { // what the store has told is newer
+		c.alerts.put(a)
 	}
-	c.alerts[a.Organization][a.ID] = a
 }
 
 func (n *Node) deleteAlert(w http.ResponseWriter, r *http.Request, p *auth.Principal) {
@@ -156,9 +159,7 @@ func (n *Node) deleteAlert(w http.ResponseWriter, r *http.Request, p *auth.Princ
 		return
 	}
 	c := n.consequences
-	c.mu.Lock()
-	a, ok := c.alerts[p.Org][id]
-	c.mu.Unlock()
+	a, ok := c.alert(p.Org, id)
 	if !ok || a.User != p.User {
 		answer(w, http.StatusNotFound, whyNot{Error: "no alert of yours has this id"})
 		return
@@ -166,8 +167,11 @@ func (n *Node) deleteAlert(w http.ResponseWriter, r *http.Request, p *auth.Princ
 	if !n.keep(w, c.shelf.alerts.Delete(r.Context(), shelfKey(p.Org, id))) {
 		return
 	}
+	if err := c.givePlace(r.Context(), p.Org, p.User, id); err != nil {
+		n.log.Warn("the place of a deleted alert is free only in a minute", "org", p.Org, "err", err)
+	}
 	c.mu.Lock()
-	delete(c.alerts[p.Org], id)
+	c.alerts.remove(p.Org, id)
 	c.mu.Unlock()
 	w.WriteHeader(http.StatusNoContent)
 }

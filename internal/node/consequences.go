@@ -27,9 +27,11 @@ type consequences struct {
 	life   context.Context
 	work   sync.WaitGroup // what is done in life
 
+	placing sync.Mutex // one place of an alert is taken or given back at a time
+
 	mu      sync.Mutex
-	alerts  map[event.GUID]map[event.GUID]derive.Alert // by organization and id
-	figures map[event.GUID]map[event.GUID]derive.Figures
+	alerts  alertBook
+	figures map[event.GUID]map[event.GUID]derive.Figures // by organization and queue
 }
 
 // ownPause is the time between two tries of an owner that cannot work.
@@ -42,15 +44,20 @@ func (n *Node) conclude(ctx context.Context) error {
 		return err
 	}
 	rules.Allowed = n.mayFire
-	c := &consequences{rules: rules, alerts: map[event.GUID]map[event.GUID]derive.Alert{}, figures: map[event.GUID]map[event.GUID]derive.Figures{}}
+	c := &consequences{rules: rules, figures: map[event.GUID]map[event.GUID]derive.Figures{}}
 	if c.shelf, err = openShelf(ctx, n.bus); err != nil {
 		return err
 	}
 	life, end := context.WithCancel(context.Background())
-	c.life, c.closes = life, []func(){func() { end(); c.work.Wait() }}
+	c.life, c.closes = life, []func(){func() {
+		c.mu.Lock() // later begins nothing from now on
+		end()
+		c.mu.Unlock()
+		c.work.Wait()
+	}}
 	n.consequences = c
 	for _, watch := range []func() (func(), error){
-		func() (func(), error) { return c.shelf.alerts.Watch(ctx, entry(&c.mu, c.alerts)) },
+		func() (func(), error) { return c.shelf.alerts.Watch(ctx, c.told) },
 		func() (func(), error) { return c.shelf.figures.Watch(ctx, entry(&c.mu, c.figures)) },
 	} {
 		stop, err := watch()
@@ -130,22 +137,6 @@ func entry[V any](mu *sync.Mutex, all map[event.GUID]map[event.GUID]V) func(bus.
 		}
 		all[org][id] = e.Value
 	}
-}
-
-// alertsOf are a user's alerts, the oldest first.
-func (c *consequences) alertsOf(org, user event.GUID) []derive.Alert {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	list := []derive.Alert{}
-	for _, a := range c.alerts[org] {
-		if a.User == user {
-			list = append(list, a)
-		}
-	}
-	slices.SortFunc(list, func(a, b derive.Alert) int {
-		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID.String(), b.ID.String()))
-	})
-	return list
 }
 
 // today are the day figures of the queues that are named, or of all that may be

@@ -169,10 +169,11 @@ func TestAlerts(t *testing.T) {
 
 // TestAlertsNeedTheRight: an alert says nothing while its user may not hear of
 // the entity, by what the platform says or by a newer token, and its user sees
-// that.
+// that. What became true meanwhile, and is so still, is told when the right is
+// back.
 func TestAlertsNeedTheRight(t *testing.T) {
 	t.Parallel()
-	w := start(t, nil)
+	w := start(t, func(c *node.Config) { c.LookEvery = time.Second })
 	w.until("rte_rules_owned 1")
 	good := fmt.Sprintf(`{"entityId":%q,"eventName":"QueueStatus","field":"MaxWaitTime","operator":">","value":5}`, queueText)
 	if status, text := w.call(agent(t), http.MethodPost, "/api/v1/alerts", good); status != http.StatusCreated {
@@ -207,12 +208,12 @@ func TestAlertsNeedTheRight(t *testing.T) {
 	}
 	waits(7)
 	waits(0)
+	waits(8) // and stays so
 	w.said("rights", rights+`"reset":true}`)
 	if suspended(agent(t)) {
 		t.Error("the right is back, and the alert is suspended")
 	}
-	waits(8)
-	hears("8")
+	hears("8") // without another value
 	waits(0)
 
 	// A token without the queue, that is not older.
@@ -220,7 +221,6 @@ func TestAlertsNeedTheRight(t *testing.T) {
 	w.visit(narrow)
 	w.eventually("the alert is suspended", func() bool { return suspended(narrow) })
 	waits(9)
-	waits(0)
 	old := sign(t, func(c *auth.Claims) { c.IssuedAt = time.Now().Add(-time.Minute) })
 	w.visit(old)
 	if !suspended(narrow) {
@@ -228,6 +228,8 @@ func TestAlertsNeedTheRight(t *testing.T) {
 	}
 	w.visit(agent(t))
 	w.eventually("the alert is not suspended", func() bool { return !suspended(old) })
+	hears("9")
+	waits(0)
 	waits(10)
 	hears("10")
 }

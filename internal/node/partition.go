@@ -21,6 +21,8 @@ type shelf struct {
 	figures *bus.KV[derive.Figures]
 	states  *bus.KV[derive.AlertState]
 	places  *bus.KV[uint64]
+
+	takenPlaces *bus.KV[places] // of alerts, by user
 }
 
 func openShelf(ctx context.Context, b *bus.Bus) (s *shelf, err error) {
@@ -37,10 +39,13 @@ func openShelf(ctx context.Context, b *bus.Bus) (s *shelf, err error) {
 	if s.places, err = bus.OpenKV[uint64](ctx, b, "places"); err != nil {
 		return nil, err
 	}
+	if s.takenPlaces, err = bus.OpenKV[places](ctx, b, "alert-places"); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
-// shelfKey is the key of an organization's entity.
+// shelfKey is the key of an organization's entity or user.
 func shelfKey(org, id event.GUID) string { return org.String() + "." + id.String() }
 
 // readKey is what shelfKey has made.

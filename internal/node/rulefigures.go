@@ -61,13 +61,3 @@ func (n *Node) ruleFigures(one func(name, help string, v float64), labelled func
 	one("rules_forgotten_total", "Open callbacks and waiting calls forgotten because there were too many.", float64(r.Forgotten))
 	one("rules_refused_total", "Events about more entities than are remembered.", float64(r.Refused))
 }
-
-// alertCount is how many alerts are kept.
-func (c *consequences) alertCount() (n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, of := range c.alerts {
-		n += len(of)
-	}
-	return n
-}

@@ -2,6 +2,7 @@ package owner_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -31,6 +32,13 @@ type memory struct {
 	place  uint64
 	left   int // calls until the owner ends; below 0: it does not
 	cancel context.CancelFunc
+
+	refuse func(*event.Event) bool // for good
+
+	states      []*event.Event // newest of each
+	changes     []owner.Change // that were said before
+	alertStates map[event.GUID]derive.AlertState
+	asked       int // how often Last was
 }
 
 // do is a call with an effect.
@@ -60,7 +68,12 @@ func (m *memory) append(e *event.Event) {
 	m.grown = make(chan struct{})
 }
 
-func (m *memory) States(ctx context.Context, _ event.Sink, caught func()) error {
+func (m *memory) States(ctx context.Context, sink event.Sink, caught func()) error {
+	for _, e := range m.states {
+		if err := sink(ctx, e); err != nil {
+			return err
+		}
+	}
 	caught()
 	<-ctx.Done()
 	return ctx.Err()
@@ -89,10 +102,18 @@ func (m *memory) Events(ctx context.Context, after uint64, _ []event.Kind, sink 
 	}
 }
 
-// Publish may be ended between any two events.
+// Publish may be ended between any two events. With one that is refused for good
+// those behind it in its pair are refused, too (bus.Bus).
 func (m *memory) Publish(ctx context.Context, events []*event.Event) []error {
 	errs := make([]error, len(events))
+	refused := map[event.Topic]error{}
 	for i, e := range events {
+		if m.refuse != nil && refused[e.Topic] == nil && m.refuse(e) {
+			refused[e.Topic] = errors.New("too large")
+		}
+		if errs[i] = refused[e.Topic]; errs[i] != nil {
+			continue
+		}
 		if err := m.do(ctx, func() { m.append(e) }); err != nil {
 			errs[i] = event.ErrUnavailable
 		}
@@ -103,6 +124,7 @@ func (m *memory) Publish(ctx context.Context, events []*event.Event) []error {
 func (m *memory) Last(_ context.Context, t event.Topic) (last *event.Event, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.asked++
 	for _, e := range m.log {
 		if e.Topic == t {
 			last = e
@@ -145,16 +167,35 @@ func (m *memory) Keep(ctx context.Context, callbacks []derive.Callback) error {
 	return nil
 }
 
-func (m *memory) Figures(context.Context, func(*derive.Figures) error) error        { return nil }
-func (m *memory) KeepFigures(context.Context, *derive.Figures) error                { return nil }
-func (m *memory) AlertStates(context.Context, func(*derive.AlertState) error) error { return nil }
-func (m *memory) KeepAlertState(context.Context, *derive.AlertState) error          { return nil }
-func (m *memory) ForgetAlertState(context.Context, event.GUID, event.GUID) error    { return nil }
-func (m *memory) Place(context.Context) (uint64, error)                             { return m.place, nil }
+func (m *memory) Figures(context.Context, func(*derive.Figures) error) error { return nil }
+func (m *memory) KeepFigures(context.Context, *derive.Figures) error         { return nil }
+func (m *memory) AlertStates(_ context.Context, take func(*derive.AlertState) error) error {
+	for _, s := range m.alertStates {
+		if err := take(&s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *memory) KeepAlertState(ctx context.Context, s *derive.AlertState) error {
+	return m.do(ctx, func() { m.alertStates[s.ID] = *s })
+}
+
+func (m *memory) ForgetAlertState(ctx context.Context, _, id event.GUID) error {
+	return m.do(ctx, func() { delete(m.alertStates, id) })
+}
+
+func (m *memory) Place(context.Context) (uint64, error) { return m.place, nil }
 func (m *memory) KeepPlace(ctx context.Context, sequence uint64) error {
 	return m.do(ctx, func() { m.place = sequence })
 }
-func (m *memory) Watch(context.Context, func(owner.Change)) (func(), error) { return func() {}, nil }
+func (m *memory) Watch(_ context.Context, take func(owner.Change)) (func(), error) {
+	for _, c := range m.changes {
+		take(c)
+	}
+	return func() {}, nil
+}
 
 // TestOwnersDie: owners end at any step of their work, hundreds of times, and
 // long after the ids of what they published are forgotten the next one goes on.
@@ -171,7 +212,7 @@ func TestOwnersDie(t *testing.T) {
 		}()
 		r := rand.New(rand.NewPCG(seed, 2))
 		cat := event.NewCatalog()
-		m := &memory{cat: cat, r: rand.New(rand.NewPCG(seed, 3)), grown: make(chan struct{}), kept: map[[3]event.GUID]derive.Callback{}}
+		m := &memory{cat: cat, r: rand.New(rand.NewPCG(seed, 3)), grown: make(chan struct{}), kept: map[[3]event.GUID]derive.Callback{}, alertStates: map[event.GUID]derive.AlertState{}}
 		w := owner.New(owner.Options{Catalog: cat, Store: m})
 		changed, _ := cat.Lookup("CallbackChanged")
 		copied, _ := cat.Lookup("UserCallbackChanged")

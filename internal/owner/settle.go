@@ -21,7 +21,7 @@ func (t *tenure) settle(ctx context.Context) error {
 	if err := t.publish(ctx, out.Events); err != nil {
 		return err
 	}
-	if kept := newest(out.Callbacks, callbackKey); len(kept) > 0 {
+	for kept := range slices.Chunk(newest(out.Callbacks, callbackKey), batch) { // a try that fails begins again
 		if err := t.patiently(ctx, func() error { return t.o.Store.Keep(ctx, kept) }); err != nil {
 			return err
 		}
@@ -56,8 +56,9 @@ func newest[T any, K comparable](all []T, key func(*T) K) []T {
 	return list
 }
 
-// publish stores events. Those that the store has for good refused are left
-// out: they would be refused again.
+// publish stores events. One that the store has for good refused is left out: it
+// would be refused again. With it the store refuses what comes behind it in its
+// pair, and that is offered anew.
 func (t *tenure) publish(ctx context.Context, events []event.Event) error {
 	var send []*event.Event
 	for _, e := range slices.Clone(events) { // the store keeps them, the output is used again
@@ -75,12 +76,14 @@ func (t *tenure) publish(ctx context.Context, events []event.Event) error {
 	}
 	for len(send) > 0 {
 		var again []*event.Event
+		left := map[event.Topic]bool{}
 		for i, err := range t.o.Store.Publish(ctx, send) {
 			switch {
 			case err == nil:
-			case errors.Is(err, event.ErrUnavailable):
+			case errors.Is(err, event.ErrUnavailable), left[send[i].Topic]:
 				again = append(again, send[i])
 			default:
+				left[send[i].Topic] = true
 				t.stats.Refused++
 				t.o.Logger.Error("what follows from an event was refused", "event", t.o.Catalog.Type(send[i].Kind).Name, "org", send[i].Org, "err", err)
 			}
@@ -88,7 +91,7 @@ func (t *tenure) publish(ctx context.Context, events []event.Event) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if send = again; len(send) > 0 {
+		if send = again; len(send) > 0 && len(left) == 0 {
 			t.stats.Retries++
 			rest(ctx, pause)
 		}

@@ -81,8 +81,33 @@ func (t *tenure) kinds() (list []event.Kind) {
 	return list
 }
 
+// begin takes what was said before it. The newest states need not be asked for:
+// all of them come. What is kept of alerts that nobody has said is of those that
+// were deleted while nobody owned.
+func (t *tenure) begin(ctx context.Context) error {
+	for _, c := range t.changes.empty() {
+		if c.Alert == nil || c.Gone {
+			if err := t.change(ctx, c); err != nil {
+				return err
+			}
+			continue
+		}
+		t.setAlert(c.Alert, nil)
+	}
+	for id, s := range t.kept {
+		if err := t.patiently(ctx, func() error { return t.o.Store.ForgetAlertState(ctx, s.Organization, id) }); err != nil {
+			return err
+		}
+	}
+	clear(t.kept)
+	return nil
+}
+
 // work deals with what comes until ctx ends.
 func (t *tenure) work(ctx context.Context) error {
+	if err := t.begin(ctx); err != nil {
+		return err
+	}
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
@@ -179,12 +204,17 @@ func (t *tenure) change(ctx context.Context, c Change) error {
 		if err != nil {
 			return err
 		}
-		if err := t.rules.SetAlert(c.Alert, t.kept[c.Alert.ID], newest, &t.out); err != nil {
-			t.o.Logger.Warn("alert left out", "org", c.Alert.Organization, "user", c.Alert.User, "err", err)
-		}
-		delete(t.kept, c.Alert.ID)
+		t.setAlert(c.Alert, newest)
 	}
 	return nil
+}
+
+// setAlert has an alert judged.
+func (t *tenure) setAlert(a *derive.Alert, newest *event.Event) {
+	if err := t.rules.SetAlert(a, t.kept[a.ID], newest, &t.out); err != nil {
+		t.o.Logger.Warn("alert left out", "org", a.Organization, "user", a.User, "err", err)
+	}
+	delete(t.kept, a.ID)
 }
 
 // newest is the status that an alert is about.
