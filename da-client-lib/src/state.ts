@@ -18,14 +18,14 @@ export interface ConnectionStateChange {
 }
 
 /** What notices can be about; hubs may send others. */
-export type NoticeKind = "subscriptionRemoved" | "missed" | "stale" | "tokenExpiring" | "draining" | (string & {});
+export type NoticeKind = "subscriptionRemoved" | "missed" | "stale" | "fresh" | "tokenExpiring" | "draining" | (string & {});
 
 /**
  * Something about the connection, from the hub or from this library.
  *
  * `missed`: events of the subscription may be missing, read its data anew.
  * `subscriptionRemoved`: it is not heard any more, reason says why.
- * `stale`: its source has been silent for longer than promised, or speaks again.
+ * `stale`: its source has been silent for longer than promised, since then; `fresh`: it speaks again.
  * `tokenExpiring`: the token is about to expire; the hub may close the connection then.
  * `draining`: the node is about to go; the connection moves to another by itself.
  */
@@ -35,6 +35,8 @@ export interface Notice {
   at: string;
   subscription?: ActiveSubscription;
   reason?: string;
+  /** Of `stale` and `fresh`: when the source was heard last, in UTC. */
+  since?: string;
 }
 
 /** A hub's notice; null if it is none. */
