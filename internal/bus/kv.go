@@ -64,6 +64,9 @@ func OpenKV[V any](ctx context.Context, b *Bus, name string) (*KV[V], error) {
 		if err == nil {
 			err = b.replicate(ctx, "KV_"+c.Bucket)
 		}
+		if errors.Is(err, jetstream.ErrStreamNotFound) { // another node is just making it, and not all servers know
+			err = fmt.Errorf("%w: %w", errNotYet, err)
+		}
 		return err
 	})
 	if err != nil {

@@ -161,11 +161,14 @@ func apiCode(err error) jetstream.ErrorCode {
 // mayAppear tells whether an error of JetStream's API passes when a cluster
 // has found its leaders.
 func mayAppear(err error) bool {
+	if errors.Is(err, errNotYet) {
+		return true
+	}
 	switch apiCode(err) {
 	case codeUnavailable, codeNotEnough, codeOffline:
 		return true
 	case 0:
-		return errors.Is(err, errNotYet) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) ||
+		return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) ||
 			errors.Is(err, nats.ErrConnectionReconnecting) || errors.Is(err, nats.ErrDisconnected)
 	}
 	return false
