@@ -120,3 +120,71 @@ export async function narrowProxy(t, target, { events = false } = {}) {
   t.after(() => server.closeAllConnections());
   return { url, requests };
 }
+
+/** All pieces of a body. */
+async function read(stream) {
+  const pieces = [];
+  for await (const piece of stream) pieces.push(piece);
+  return pieces;
+}
+
+/**
+ * A proxy before several servers that gives each request, and each WebSocket,
+ * to the next of them that takes it, whoever it comes from; it ends with the
+ * test t.
+ */
+export async function roundRobin(t, targets) {
+  const places = targets.map((target) => new URL(target));
+  let turn = 0;
+  /** Calls attempt with one server after the other until one takes it. */
+  const next = async (attempt) => {
+    const first = turn++;
+    for (let n = 0; n < places.length; n++) {
+      const taken = await attempt(places[(first + n) % places.length]);
+      if (taken) return taken;
+    }
+    return undefined;
+  };
+  const server = createHTTP(async (req, res) => {
+    const body = Buffer.concat(await read(req));
+    const answer = await next(({ hostname, port }) => new Promise((resolve) => {
+      const up = request({ hostname, port, path: req.url, method: req.method, headers: req.headers, agent: false });
+      up.once('response', resolve);
+      // Only who was not reached has surely done nothing.
+      up.on('error', (err) => resolve(err.code === 'ECONNREFUSED' ? undefined : 'broken'));
+      res.on('close', () => up.destroy());
+      up.end(body);
+    }));
+    if (!answer || answer === 'broken') {
+      res.destroy();
+      return;
+    }
+    res.writeHead(answer.statusCode, answer.headers);
+    res.flushHeaders();
+    answer.pipe(res);
+    answer.on('error', () => res.destroy());
+  });
+  server.on('upgrade', async (req, client, head) => {
+    client.on('error', () => client.destroy());
+    const up = await next(({ hostname, port }) => new Promise((resolve) => {
+      const socket = connect(Number(port), hostname, () => resolve(socket));
+      socket.on('error', () => resolve(undefined));
+    }));
+    if (!up) {
+      client.destroy();
+      return;
+    }
+    const lines = [`${req.method} ${req.url} HTTP/1.1`];
+    for (let i = 0; i < req.rawHeaders.length; i += 2) lines.push(`${req.rawHeaders[i]}: ${req.rawHeaders[i + 1]}`);
+    up.write(`${lines.join('\r\n')}\r\n\r\n`);
+    up.write(head);
+    for (const [from, to] of [[client, up], [up, client]]) {
+      from.setNoDelay(true);
+      from.pipe(to);
+      from.on('close', () => to.destroy());
+    }
+  });
+  const url = await listen(server, t);
+  t.after(() => server.closeAllConnections());
+  return url;
+}

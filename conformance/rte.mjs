@@ -62,14 +62,19 @@ export async function ephemeral(...flags) {
 
 /**
  * Starts `rte serve` as in production: listen is a fixed address, dir its
- * data; it is ready when this returns.
+ * data; more are further flags. It is ready when this returns.
  */
-export async function serve({ listen, dir, secret, org, drain = '1s' }) {
+export async function serve({ listen, dir, secret, org, drain = '1s' }, ...more) {
   const admin = `127.0.0.1:${await freePort()}`;
-  const p = rteProcess('serve', `--listen=${listen}`, `--admin-listen=${admin}`, `--data-dir=${dir}`, `--jwt-secret=${secret}`, `--drain=${drain}`);
+  const p = rteProcess('serve', `--listen=${listen}`, `--admin-listen=${admin}`, `--data-dir=${dir}`, `--jwt-secret=${secret}`, `--drain=${drain}`, ...more);
   const url = `http://${listen}`;
   const node = new Node(p, { url, hub: `${url}/rte`, admin: `http://${admin}`, org, jwtSecret: secret });
-  await ready(node);
+  try {
+    await ready(node);
+  } catch (err) {
+    p.child.kill('SIGKILL');
+    throw err;
+  }
   return node;
 }
 

@@ -515,3 +515,21 @@ func TestClusterTLS(t *testing.T) {
 		t.Errorf("%d members, want 3", n)
 	}
 }
+
+// TestKVOpenedByAll: nodes that open what is not there yet, all at once, all
+// get it, though most of them hear of it before it is made everywhere.
+func TestKVOpenedByAll(t *testing.T) {
+	t.Parallel()
+	nodes := openCluster(t, clusterOptions(t, 3))
+	for round := range 8 {
+		var opening sync.WaitGroup
+		for i, f := range nodes {
+			opening.Go(func() {
+				if _, err := bus.OpenKV[int](t.Context(), f.Bus, fmt.Sprint("round-", round)); err != nil {
+					t.Errorf("round %d, node %d: %v", round, i, err)
+				}
+			})
+		}
+		opening.Wait()
+	}
+}

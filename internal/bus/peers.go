@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"net"
 	"strings"
@@ -191,60 +190,6 @@ func (p *Peers) Find(ctx context.Context, id string) (node string, err error) {
 		}
 	}
 	return "", nil
-}
-
-// Dial opens a connection to a node.
-func (p *Peers) Dial(ctx context.Context, node string) (net.Conn, error) {
-	t := p.add(rand.Text(), node)
-	ctx, cancel := context.WithTimeout(ctx, findWait)
-	defer cancel()
-	if _, err := p.bus.conn.RequestWithContext(ctx, peerNode+node+"."+peerOpen, []byte(p.self+" "+t.id)); err != nil {
-		t.Close() //nolint:errcheck // it has none
-		return nil, fmt.Errorf("connect to node %s: %w", node, err)
-	}
-	p.opened.Add(1)
-	return t, nil
-}
-
-// add makes a tunnel.
-func (p *Peers) add(id, node string) *tunnel {
-	subject := peerNode + node + "." + id
-	t := newTunnel(id, node, func(frame []byte) error { return p.bus.conn.Publish(subject, frame) }, func() { p.remove(id) })
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.tunnels[id] = t
-	return t
-}
-
-func (p *Peers) remove(id string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.tunnels, id)
-}
-
-// take takes a message of a tunnel, or about a new one.
-func (p *Peers) take(m *nats.Msg) {
-	id := m.Subject[len(peerNode)+len(p.self)+1:]
-	if id != peerOpen {
-		p.mu.Lock()
-		t := p.tunnels[id]
-		p.mu.Unlock()
-		if t != nil {
-			t.take(m.Data)
-		}
-		return
-	}
-	node, id, ok := strings.Cut(string(m.Data), " ")
-	if !ok {
-		return
-	}
-	t := p.add(id, node)
-	select {
-	case p.accepted <- t:
-		_ = m.Respond(nil) // who does not hear it closes
-	default:
-		t.Close() //nolint:errcheck // it has none
-	}
 }
 
 // Accept waits for the next connection of another node (net.Listener).

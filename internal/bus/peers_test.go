@@ -74,6 +74,33 @@ func connected(t *testing.T, a, b *bus.Peers) (from, to net.Conn) {
 	return from, to
 }
 
+// TestTunnelOfDeadNode: a node that goes without a word ends its connections soon,
+// long before its silence would.
+func TestTunnelOfDeadNode(t *testing.T) {
+	t.Parallel()
+	nodes := openCluster(t, clusterOptions(t, 3))
+	var all []*bus.Peers
+	for _, f := range nodes {
+		p, err := f.Peers(func(string) bool { return false })
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	defer all[0].Close() //nolint:errcheck // it has none
+	defer all[1].Close() //nolint:errcheck // likewise
+	defer all[2].Close() //nolint:errcheck // likewise
+	eventually(t, "they know each other", func() bool { return all[0].Stats().Others == 2 })
+	from, _ := connected(t, all[0], all[1])
+	if err := from.SetReadDeadline(time.Now().Add(12 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	nodes[1].close() // and nobody has called Close of its Peers
+	if _, err := from.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("Read from a dead node: %v, want that the connection is broken", err)
+	}
+}
+
 // TestTunnel: bytes arrive whole and in order, both ways at once, whatever the
 // sizes; what was written before the end arrives, and then the end.
 func TestTunnel(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 type tunnel struct {
 	id     string
 	send   func(frame []byte) error // to the other end
+	ping   func(frame []byte) error // likewise; if nobody is there, [tunnel.gone] is called
 	forget func()                   // called once, when it has ended
 	remote string                   // node of the other end
 
@@ -63,8 +64,8 @@ var (
 	errTunnelClosed = net.ErrClosed
 )
 
-func newTunnel(id, remote string, send func([]byte) error, forget func()) *tunnel {
-	t := &tunnel{id: id, remote: remote, send: send, forget: forget, expected: 1, heard: time.Now()}
+func newTunnel(id, remote string, send, ping func([]byte) error, forget func()) *tunnel {
+	t := &tunnel{id: id, remote: remote, send: send, ping: ping, forget: forget, expected: 1, heard: time.Now()}
 	t.changed = sync.NewCond(&t.mu)
 	return t
 }
@@ -143,7 +144,15 @@ func (t *tunnel) tick() {
 		t.fail(errTunnelBroken)
 		return
 	}
-	_ = t.send(appendFrame(nil, framePing, 0, nil)) // likewise
+	_ = t.ping(appendFrame(nil, framePing, 0, nil)) // likewise
+}
+
+// gone ends a tunnel whose other end is not there any more: the servers say so,
+// which is long before its silence would.
+func (t *tunnel) gone() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.fail(errTunnelBroken)
 }
 
 // Read waits for bytes (net.Conn).

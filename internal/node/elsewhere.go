@@ -39,7 +39,7 @@ func (n *Node) meetOthers() error {
 	if !n.shared() {
 		return nil
 	}
-	peers, err := n.bus.Peers(n.transport.Has)
+	peers, err := n.bus.Peers(n.transport.Cede)
 	if err != nil {
 		return err
 	}

@@ -114,7 +114,8 @@ func (h *Handler) find(w http.ResponseWriter, token string, c *Conn) (t connToke
 	if ok {
 		h.mu.Lock()
 		_, over := h.spent[t.id]
-		ok = !over && (h.conns[t.id] != nil || t.age <= h.o.ConnectTimeout)
+		_, ceded := h.ceded[t.id]
+		ok = !over && !ceded && (h.conns[t.id] != nil || t.age <= h.o.ConnectTimeout)
 		h.mu.Unlock()
 	}
 	if !ok {

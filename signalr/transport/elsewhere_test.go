@@ -113,3 +113,34 @@ type silent struct{}
 func (silent) Feed([]byte) error { return nil }
 func (silent) Writable()         {}
 func (silent) Closed(error)      {}
+
+// TestCede: a token that another server has asked about makes no connection
+// here, so that a client whose server has gone is told so by its next poll.
+func TestCede(t *testing.T) {
+	t.Parallel()
+	secret := bytes.Repeat([]byte{1}, 32)
+	var handlers [2]*transport.Handler
+	var hubs [2]http.Handler
+	for i := range handlers {
+		handlers[i] = transport.NewHandler(func(*transport.Conn) transport.Receiver { return silent{} }, transport.Options{
+			Secret:    secret,
+			Elsewhere: func(_ http.ResponseWriter, _ *http.Request, id string) bool { return handlers[1-i].Cede(id) },
+		})
+		hubs[i] = transport.Mount("/hub", handlers[i], http.NotFoundHandler())
+	}
+	do := func(i int, method, target string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		hubs[i].ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, target, http.NoBody))
+		return w
+	}
+	_, rest, _ := strings.Cut(do(0, http.MethodPost, "/hub/negotiate?negotiateVersion=1").Body.String(), `"connectionToken":"`)
+	token, _, _ := strings.Cut(rest, `"`)
+	if w := do(0, http.MethodGet, "/hub?id="+token); w.Code != http.StatusOK {
+		t.Fatalf("first poll: %d %s", w.Code, w.Body)
+	}
+	handlers[0].Cede("no id")
+	handlers[0] = transport.NewHandler(nil, transport.Options{Secret: secret}) // the first server is killed and comes back
+	if w := do(1, http.MethodGet, "/hub?id="+token); w.Code != http.StatusNotFound {
+		t.Errorf("the poll of a connection whose server has gone: %d, want 404", w.Code)
+	}
+}

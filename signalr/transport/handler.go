@@ -77,7 +77,7 @@ type Options struct {
 	Lifetime func(user any) time.Duration
 	// Elsewhere is asked about a request of a connection that this handler does
 	// not have, but whose token it takes for good: another server that shares
-	// Secret may have it ([Handler.Has]). It hands the request to that server,
+	// Secret may have it ([Handler.Has], [Handler.Cede]). It hands the request to that server,
 	// answers with what that says and returns true; false means that nobody
 	// has the connection. It is asked before anything has been answered, and
 	// not about a WebSocket's first request, unless its connection may come
@@ -129,7 +129,8 @@ type Handler struct {
 	cutting bool                  // nothing stays
 	conns   map[tokenID]*Conn     // open, or being made: Conn.joined
 	spent   map[tokenID]time.Time // ended, until their tokens are too old anyway
-	swept   time.Time             // when spent was last cleaned
+	ceded   map[tokenID]time.Time // other servers make these, until likewise
+	swept   time.Time             // when both were last cleaned
 }
 
 // NewHandler makes a handler. accept is asked for the receiver of each new
@@ -150,7 +151,7 @@ func NewHandler(accept func(*Conn) Receiver, o Options) *Handler {
 	if o.Transports == 0 {
 		o.Transports = WebSockets | ServerSentEvents | LongPolling
 	}
-	return &Handler{accept: accept, o: o, bufs: &buffers{}, conns: map[tokenID]*Conn{}, spent: map[tokenID]time.Time{}}
+	return &Handler{accept: accept, o: o, bufs: &buffers{}, conns: map[tokenID]*Conn{}, spent: map[tokenID]time.Time{}, ceded: map[tokenID]time.Time{}}
 }
 
 func orDefault(d, def time.Duration) time.Duration {

@@ -81,25 +81,33 @@ const tokenSlack = time.Second
 // until it is too old, so that it cannot make a second one.
 func (h *Handler) release(c *Conn, used bool) {
 	now := time.Now()
-	keep := h.o.ConnectTimeout + tokenSlack
 	h.mu.Lock()
 	delete(h.conns, c.token)
 	if used {
 		h.spent[c.token] = now
 	}
-	if now.Sub(h.swept) > keep {
-		h.swept = now
-		for id, at := range h.spent {
-			if now.Sub(at) > keep {
-				delete(h.spent, id)
-			}
-		}
-	}
+	h.sweep(now)
 	h.mu.Unlock()
 	if c.leave != nil {
 		c.leave()
 	}
 	h.running.Done()
+}
+
+// sweep forgets tokens that are too old anyway. The caller holds mu.
+func (h *Handler) sweep(now time.Time) {
+	keep := h.o.ConnectTimeout + tokenSlack
+	if now.Sub(h.swept) <= keep {
+		return
+	}
+	h.swept = now
+	for _, tokens := range []map[tokenID]time.Time{h.spent, h.ceded} {
+		for id, at := range tokens {
+			if now.Sub(at) > keep {
+				delete(tokens, id)
+			}
+		}
+	}
 }
 
 // Stats is a snapshot of the counters.
