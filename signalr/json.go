@@ -2,7 +2,6 @@ package signalr
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -73,7 +72,7 @@ func (JSON) Parse(record []byte) (Message, error) {
 	if !utf8.Valid(record) {
 		return nil, errNotUTF8
 	}
-	if !json.Valid(record) {
+	if !wellFormed(record, maxDepth) {
 		return nil, errNotJSON
 	}
 	s := scanner{record}
