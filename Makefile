@@ -74,6 +74,7 @@ soak: ## by hand, hours: the long forms of tests and fuzzing, SOAKTIME (10m) eac
 	@RTE_SOAK=$(SOAKTIME) go test -run 'Killed|Memory|DiskFull|Lossless|ResumeMany|Stalled' -v -timeout 8h ./cmd/rte
 	@RTE_SOAK=$(SOAKTIME) go test -race -run 'Follow(Losses|Cut|KilledLeader|FrozenLeader)' -v -timeout 8h ./internal/bus
 	@go test -race -shuffle on -count $(SOAKRUNS) -timeout 8h ./...
+	@RTE_SOAK=$(SOAKTIME) go test -run IdleMonth -v ./signalr/hub
 	@go test -race -run Interleavings ./signalr/hub -resume.rounds $(SOAKLIVES)
 	@go test -race -run AgainstModel ./internal/fanout -fanout.rounds $(SOAKLIVES)
 	@tools/fuzz.sh $(SOAKTIME)
