@@ -241,6 +241,7 @@ func TestNothingBeforeTheReceiver(t *testing.T) {
 			p := <-s.start(t.Context(), http.MethodGet, query, header, nil)
 			p.is(t, "second GET", http.StatusConflict, "")
 			<-time.After(time.Second)
+			synctest.Wait() // both have waited for the same moment
 			s.request(http.MethodPost, query, "now").is(t, "POST", http.StatusOK, "")
 			if got := s.next().got(t, 3); got != "now" {
 				t.Errorf("fed %q, want now", got)
