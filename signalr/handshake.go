@@ -2,7 +2,6 @@ package signalr
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"unicode/utf8"
@@ -66,7 +65,7 @@ func ParseHandshakeRequest(text []byte) (HandshakeRequest, error) {
 
 func handshakeObject(text []byte) (scanner, error) {
 	s := scanner{text}
-	if !utf8.Valid(text) || !json.Valid(text) || s.peek() != '{' || s.deeperThan(maxDepth) {
+	if !utf8.Valid(text) || !wellFormed(text, maxDepth) || s.peek() != '{' {
 		return s, ErrNotHandshake
 	}
 	return s, nil

@@ -79,9 +79,6 @@ func (JSON) Parse(record []byte) (Message, error) {
 	if s.peek() != '{' {
 		return nil, errNotObject
 	}
-	if s.deeperThan(maxDepth) {
-		return nil, errNotJSON
-	}
 	var m jsonMessage
 	if err := s.members(m.member); err != nil {
 		return nil, err

@@ -119,24 +119,6 @@ func (s *scanner) elements(fn func(value []byte) error) error {
 	return nil
 }
 
-// deeperThan reports whether containers nest deeper than max.
-func (s *scanner) deeperThan(max int) bool {
-	depth := 0
-	for i := 0; i < len(s.b); i++ {
-		switch s.b[i] {
-		case '"':
-			i += stringEnd(s.b[i:]) - 1
-		case '{', '[':
-			if depth++; depth > max {
-				return true
-			}
-		case '}', ']':
-			depth--
-		}
-	}
-	return false
-}
-
 // unquote is a string's text; without escapes it is a part of the input.
 func unquote(quoted []byte) ([]byte, error) {
 	inner := quoted[1 : len(quoted)-1]

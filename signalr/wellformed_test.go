@@ -24,9 +24,11 @@ func FuzzWellFormed(f *testing.F) {
 // TestWellFormedDepth: what is nested too deep is refused, whatever it is.
 func TestWellFormedDepth(t *testing.T) {
 	t.Parallel()
-	for depth, want := range map[int]bool{4: true, 5: true, 6: false, 1_000_000: false} {
-		if got := wellFormed([]byte(strings.Repeat("[", depth)+strings.Repeat("]", depth)), 4); got != want {
-			t.Errorf("%d arrays in at most 4 and a value: %v", depth, got)
+	for depth, want := range map[int]bool{1: true, 4: true, 5: false, 6: false, 1_000_000: false} {
+		for _, inside := range []string{"", "1"} {
+			if got := wellFormed([]byte(strings.Repeat("[", depth)+inside+strings.Repeat("]", depth)), 4); got != want {
+				t.Errorf("%d arrays around %q, of at most 4: %v", depth, inside, got)
+			}
 		}
 	}
 }
