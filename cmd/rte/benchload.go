@@ -202,7 +202,7 @@ func (c *benchLoad) identify(o *bench.LoadOptions) error {
 		}
 		return nil
 	}
-	org := randomGUID()
+	org := event.NewGUID()
 	if c.Org != "" {
 		var err error
 		if org, err = event.ParseGUID(c.Org); err != nil {
@@ -212,7 +212,7 @@ func (c *benchLoad) identify(o *bench.LoadOptions) error {
 	o.Organization = org.String()
 	keys := node.Keys{JWTSecret: c.JWTSecret}
 	sign := func(role auth.Role) (string, error) {
-		return keys.Sign(auth.Claims{User: randomGUID(), Org: org, Role: role, Expires: time.Now().Add(loadLife)})
+		return keys.Sign(auth.Claims{User: event.NewGUID(), Org: org, Role: role, Expires: time.Now().Add(loadLife)})
 	}
 	var err error
 	o.Token, err = sign(auth.Service)

@@ -52,7 +52,7 @@ func (c *publishCmd) sample() ([]byte, error) {
 		Event  string          `json:"eventName"`
 		ID     string          `json:"id"`
 		Data   json.RawMessage `json:"data"`
-	}{org, entity, t.Name, "sample-" + randomGUID().String(), event.JoinMembers(members)})
+	}{org, entity, t.Name, "sample-" + event.NewGUID().String(), event.JoinMembers(members)})
 }
 
 // claimOrg reads the organization out of a token without checking it: the

@@ -78,7 +78,7 @@ func stop(n *node.Node, drain time.Duration) error {
 
 // introduce prints what a test needs to know.
 func (c *serveCmd) introduce(n *node.Node, s streams) error {
-	org, user := randomGUID(), randomGUID()
+	org, user := event.NewGUID(), event.NewGUID()
 	token, err := c.Sign(auth.Claims{User: user, Org: org, Role: auth.Service, Expires: time.Now().Add(24 * time.Hour)})
 	if err != nil {
 		return err
@@ -99,10 +99,4 @@ func freshSecret() string {
 	b := make([]byte, 32)
 	rand.Read(b) // never fails (crypto/rand)
 	return hex.EncodeToString(b)
-}
-
-func randomGUID() (g event.GUID) {
-	rand.Read(g[:]) // never fails (crypto/rand)
-	g[6], g[8] = g[6]&0x0f|0x40, g[8]&0x3f|0x80
-	return g
 }

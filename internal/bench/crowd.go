@@ -88,12 +88,9 @@ func newCrowd(o LoadOptions) *crowd {
 
 // newLoadPairs makes pairs of one event.
 func newLoadPairs(n int, state bool) []pair {
-	list := newPairs(n)
+	list := make([]pair, n)
 	for i := range list {
-		list[i].name, list[i].state = itemEvent, state
-		if state {
-			list[i].name = stateEvent
-		}
+		list[i] = newPair(state)
 	}
 	return list
 }

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -30,15 +29,17 @@ type pair struct {
 func newPairs(n int) []pair {
 	list := make([]pair, n)
 	for i := range list {
-		p := &list[i]
-		rand.Read(p.entity[:]) // never fails (crypto/rand)
-		p.entity[6], p.entity[8] = p.entity[6]&0x0f|0x40, p.entity[8]&0x3f|0x80
-		p.name, p.state = itemEvent, i%4 == 3
-		if p.state {
-			p.name = stateEvent
-		}
+		list[i] = newPair(i%4 == 3)
 	}
 	return list
+}
+
+// newPair makes a pair of an entity that nobody else has.
+func newPair(state bool) pair {
+	if state {
+		return pair{event.NewGUID(), stateEvent, true}
+	}
+	return pair{event.NewGUID(), itemEvent, false}
 }
 
 // A mark is what a numbered event says. It stands in the queue's name, which

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -10,6 +11,14 @@ import (
 // The zero GUID is a valid identifier: producers use it for "none" (I19, I20
 // of the catalogue's irregularities).
 type GUID [16]byte
+
+// NewGUID makes an identifier that nobody else has: 122 random bits (RFC 9562,
+// version 4).
+func NewGUID() (g GUID) {
+	rand.Read(g[:]) // never fails (crypto/rand)
+	g[6], g[8] = g[6]&0x0f|0x40, g[8]&0x3f|0x80
+	return g
+}
 
 // guidDashes are the places of the hyphens in the D form.
 var guidDashes = [...]int{8, 13, 18, 23}

@@ -84,3 +84,15 @@ func TestCamelCase(t *testing.T) {
 		}
 	}
 }
+
+func TestNewGUID(t *testing.T) {
+	t.Parallel()
+	seen := map[event.GUID]bool{}
+	for range 100 {
+		g := event.NewGUID()
+		if text := g.String(); seen[g] || text[14] != '4' || !strings.ContainsRune("89ab", rune(text[19])) {
+			t.Errorf("%s is no new Guid of version 4", text)
+		}
+		seen[g] = true
+	}
+}

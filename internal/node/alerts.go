@@ -1,7 +1,6 @@
 package node
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -125,9 +124,7 @@ func (n *Node) addAlert(w http.ResponseWriter, r *http.Request, p *auth.Principa
 		return
 	}
 	now := time.Now()
-	a := derive.Alert{Organization: p.Org, User: p.User, Condition: *c, Created: now.UTC(), Basis: basisOf(p.Warrant(typ, c.EntityID, now))}
-	rand.Read(a.ID[:]) // never fails (crypto/rand)
-	a.ID[6], a.ID[8] = a.ID[6]&0x0f|0x40, a.ID[8]&0x3f|0x80
+	a := derive.Alert{ID: event.NewGUID(), Organization: p.Org, User: p.User, Condition: *c, Created: now.UTC(), Basis: basisOf(p.Warrant(typ, c.EntityID, now))}
 	switch err := n.consequences.takePlace(r.Context(), a.Organization, a.User, a.ID); {
 	case errors.Is(err, errNoPlace):
 		answer(w, http.StatusConflict, whyNot{Error: fmt.Sprintf("at most %d alerts; delete one first", maxAlerts)})
