@@ -128,46 +128,10 @@ func (c *crowd) watch() (stop func()) {
 	return func() { close(over); running.Wait() }
 }
 
-// each runs a function for all hearers, so many at a time; the first error
-// ends it.
-func (c *crowd) each(ctx context.Context, list []*hearer, do func(context.Context, *hearer) error) error {
-	first, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	todo := make(chan *hearer)
-	var running sync.WaitGroup
-	for range min(c.o.Connectors, len(list)) {
-		running.Go(func() {
-			for h := range todo {
-				if err := do(first, h); err != nil {
-					cancel(err)
-				}
-			}
-		})
-	}
-	for _, h := range list {
-		select {
-		case todo <- h:
-		case <-first.Done():
-		}
-	}
-	close(todo)
-	running.Wait()
-	return context.Cause(first)
-}
-
 // connect connects everybody and subscribes.
 func (c *crowd) connect(ctx context.Context) error {
 	c.enter("connecting", func() float64 { return float64(c.connected.Load()) / float64(len(c.hearers)) })
-	return c.each(ctx, c.hearers, func(ctx context.Context, h *hearer) error { return h.start(ctx) })
-}
-
-// part ends everybody's connection.
-func (c *crowd) part() {
-	var running sync.WaitGroup
-	for _, h := range c.hearers {
-		running.Go(h.close)
-	}
-	running.Wait()
+	return inTurn(ctx, c.o.Connectors, c.hearers, func(ctx context.Context, h *hearer) error { return h.start(ctx) })
 }
 
 // recount counts who hears each pair; stalled clients do not.

@@ -117,12 +117,9 @@ func (h *hearer) subscribeTo(ctx context.Context, from, to int) error {
 	if err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
-	var answers []answer
-	if err := signalr.Decode(value, &answers); err != nil {
-		return fmt.Errorf("read the answer of Subscribe: %w", err)
-	}
-	if len(answers) != to-from {
-		return fmt.Errorf("subscribe: %d answers to %d items", len(answers), to-from)
+	answers, err := readAnswers(value, to-from)
+	if err != nil {
+		return err
 	}
 	return h.joined(from, answers)
 }
@@ -138,7 +135,7 @@ func (h *hearer) joined(from int, answers []answer) error {
 			return fmt.Errorf("not subscribed to %s: %s", h.crowd.pairs[h.pair(place)].name, a.Message)
 		case h.cursors == nil:
 		case a.Recovered == nil:
-			return errors.New("the hub gives no cursors (the member recovered is missing)")
+			return errNoCursors
 		case !*a.Recovered:
 			return errors.New("the hub could not recover what was missed")
 		case a.Cursor != nil && h.cursors[place] == "":

@@ -41,14 +41,6 @@ type item struct {
 	After     *string `json:"After"`
 }
 
-// answer is what the hub says of an item.
-type answer struct {
-	Subscribed bool
-	Message    string
-	Recovered  *bool
-	Cursor     *string
-}
-
 // start connects, waits until it can if the node is not there, and subscribes.
 func (l *listener) start(ctx context.Context) error {
 	o := l.run.o
@@ -129,12 +121,9 @@ func (l *listener) subscribe(ctx context.Context, first bool) error {
 
 // answered takes what the hub says about the pairs.
 func (l *listener) answered(value signalr.Value, pairs []int) error {
-	var answers []answer
-	if err := signalr.Decode(value, &answers); err != nil {
-		return fmt.Errorf("read the answer of Subscribe: %w", err)
-	}
-	if len(answers) != len(pairs) {
-		return fmt.Errorf("subscribe: %d answers to %d items", len(answers), len(pairs))
+	answers, err := readAnswers(value, len(pairs))
+	if err != nil {
+		return err
 	}
 	for i, a := range answers {
 		switch {
@@ -142,7 +131,7 @@ func (l *listener) answered(value signalr.Value, pairs []int) error {
 			p := &l.run.pairs[pairs[i]]
 			return fmt.Errorf("not subscribed to %s:%s: %s; the checker needs a token of role service", p.entity, p.name, a.Message)
 		case a.Recovered == nil:
-			return errors.New("the hub gives no cursors (the member recovered is missing); it is no RTE of this kind")
+			return errNoCursors
 		case !*a.Recovered:
 			l.run.note(Record{Kind: Unrecovered, Client: l.number, Pair: pairs[i]})
 		}

@@ -79,8 +79,11 @@ func (p *probe) peak(ctx context.Context) <-chan float64 {
 // its memory is looked at.
 const calm = 2 * time.Second
 
-// rest waits a moment, and looks.
+// rest waits a moment, and looks, if there is something to look at.
 func (c *crowd) rest(ctx context.Context) (reading, error) {
+	if c.probe.url == "" {
+		return c.probe.look(ctx)
+	}
 	c.probe.collect(ctx)
 	select {
 	case <-time.After(calm):
@@ -129,7 +132,7 @@ func (o LoadOptions) scenario(ctx context.Context, name string, do func(context.
 	}
 	stop := c.watch()
 	defer stop()
-	defer c.part()
+	defer closeAll(c.hearers)
 	r := c.result(name)
 	if err := do(ctx, c, f, r); err != nil {
 		if lost := c.firstLoss(); lost != nil {

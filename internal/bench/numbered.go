@@ -59,6 +59,12 @@ func (m mark) payload(size int) json.RawMessage {
 	b = strconv.AppendUint(append(b, ' '), m.n, 10)
 	b = strconv.AppendInt(append(b, ' '), m.at, 10)
 	b = append(b, ' ')
+	return padded(b, size)
+}
+
+// padded ends a payload whose only member is a text that may be longer, so that
+// it has about size bytes.
+func padded(b []byte, size int) json.RawMessage {
 	for len(b) < size-2 {
 		b = append(b, '.')
 	}

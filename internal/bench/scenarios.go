@@ -191,16 +191,15 @@ func resume(ctx context.Context, c *crowd, f *feed, r *Result) error {
 	for _, h := range c.hearers {
 		h.ended.Store(true)
 	}
-	if c.o.Restart == nil {
-		c.enter("losing all connections", nil)
-		c.part()
-	} else {
+	if c.o.Restart != nil {
 		c.enter("killing the node", nil)
 		if err := c.o.Restart(ctx); err != nil {
 			return err
 		}
-		c.part()
+	} else {
+		c.enter("losing all connections", nil)
 	}
+	closeAll(c.hearers)
 	c.enter("publishing what they miss", nil)
 	if err := f.once(ctx, c.o.Missed); err != nil {
 		return err

@@ -27,10 +27,7 @@ func (s stamp) payload(size int) json.RawMessage {
 	b = strconv.AppendUint(append(b, ' '), s.n, 10)
 	b = strconv.AppendInt(append(b, ' '), s.at, 10)
 	b = append(b, ' ')
-	for len(b) < size-2 {
-		b = append(b, '.')
-	}
-	return append(b, `"}`...)
+	return padded(b, size)
 }
 
 // findStamp looks for the stamp of a run in a message as received.

@@ -69,7 +69,7 @@ func (r *run) verify(ctx, life context.Context) (*Report, error) {
 
 	listeners := r.listeners()
 	defer closeAll(listeners)
-	if err := startAll(ctx, life, listeners); err != nil {
+	if err := inTurn(ctx, connectors, listeners, func(_ context.Context, l *listener) error { return l.start(life) }); err != nil {
 		return nil, err
 	}
 	phase.Store("publishing")
@@ -106,39 +106,6 @@ func (r *run) listeners() []*listener {
 
 // connectors is how many clients connect at a time.
 const connectors = 32
-
-func startAll(ctx, life context.Context, list []*listener) error {
-	first, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	todo := make(chan *listener)
-	var running sync.WaitGroup
-	for range connectors {
-		running.Go(func() {
-			for l := range todo {
-				if err := l.start(life); err != nil {
-					cancel(err)
-				}
-			}
-		})
-	}
-	for _, l := range list {
-		select {
-		case todo <- l:
-		case <-first.Done():
-		}
-	}
-	close(todo)
-	running.Wait()
-	return context.Cause(first)
-}
-
-func closeAll(list []*listener) {
-	var running sync.WaitGroup
-	for _, l := range list {
-		running.Go(l.close)
-	}
-	running.Wait()
-}
 
 // publish sends events for the run's duration.
 func (r *run) publish(ctx, life context.Context) error {
