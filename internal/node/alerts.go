@@ -1,7 +1,6 @@
 package node
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -31,12 +30,6 @@ type alertView struct {
 
 func (n *Node) viewOf(a *derive.Alert) alertView {
 	return alertView{a.ID, a.Condition, stamp(a.Created), !n.mayFire(a)}
-}
-
-// whyNot is the body of an answer that says why not.
-type whyNot struct {
-	Error  string `json:"error"`
-	Member string `json:"member,omitempty"` // of the body, that is wrong
 }
 
 // ownAPI serves what belongs to the caller.
@@ -71,12 +64,8 @@ func (n *Node) alerts(w http.ResponseWriter, r *http.Request, p *auth.Principal)
 // caller is whose token came with a request; nil where it has been answered.
 // Only users' own tokens count: what is here is somebody's, or seen by somebody.
 func (n *Node) caller(w http.ResponseWriter, r *http.Request) *auth.Principal {
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Add("Vary", "Authorization")
-	p, err := n.verifier.Verify(r.Context(), auth.Token(r))
-	if err != nil {
-		n.deny(w, n.refused(r, err))
+	p := n.verified(w, r)
+	if p == nil {
 		return nil
 	}
 	if !p.MayConnect() {
@@ -85,12 +74,6 @@ func (n *Node) caller(w http.ResponseWriter, r *http.Request) *auth.Principal {
 	}
 	n.witness(p)
 	return p
-}
-
-func answer(w http.ResponseWriter, code int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	json.NewEncoder(w).Encode(body) //nolint:errcheck // the client has gone
 }
 
 func (n *Node) listAlerts(w http.ResponseWriter, p *auth.Principal) {

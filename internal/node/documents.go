@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"sync"
@@ -70,9 +69,7 @@ func (n *Node) offer(mux *http.ServeMux, path string, find func(*http.Request) *
 		h.Set("X-Content-Type-Options", "nosniff")
 		d := find(r)
 		if d == nil {
-			h.Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusNotFound)
-			json.NewEncoder(w).Encode(map[string]string{"error": "no such event; the document asyncapi.json has all of them"}) //nolint:errcheck // the client has gone
+			answer(w, http.StatusNotFound, whyNot{Error: "no such event; the document asyncapi.json has all of them"})
 			return
 		}
 		made := d.made()

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -146,11 +145,7 @@ func (n *Node) devToken(w http.ResponseWriter, r *http.Request) {
 	}
 	q := r.URL.Query()
 	claims := auth.Claims{Expires: time.Now().Add(devTokenLife)}
-	fail := func(text string) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusBadRequest)
-		json.NewEncoder(w).Encode(map[string]string{"error": text}) //nolint:errcheck // the client has gone
-	}
+	fail := func(text string) { answer(w, http.StatusBadRequest, whyNot{Error: text}) }
 	var err error
 	if claims.User, err = event.ParseGUID(r.PathValue("user")); err != nil {
 		fail("the user in the path: " + err.Error())
@@ -187,9 +182,8 @@ func (n *Node) devToken(w http.ResponseWriter, r *http.Request) {
 		fail(err.Error())
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	json.NewEncoder(w).Encode(struct { //nolint:errcheck // the client has gone
+	answer(w, http.StatusOK, struct {
 		WSSEndpoint string
 		Token       string
 	}{r.Host + n.cfg.BasePath + hubPath, token})

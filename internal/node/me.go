@@ -43,16 +43,36 @@ type named struct {
 
 // me answers who the token's owner is.
 func (n *Node) me(w http.ResponseWriter, r *http.Request) {
+	if p := n.verified(w, r); p != nil {
+		answer(w, http.StatusOK, n.describe(p))
+	}
+}
+
+// verified is whose token came with a request for what is the caller's own; nil
+// where it has been answered.
+func (n *Node) verified(w http.ResponseWriter, r *http.Request) *auth.Principal {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Add("Vary", "Authorization")
 	p, err := n.verifier.Verify(r.Context(), auth.Token(r))
 	if err != nil {
 		n.deny(w, n.refused(r, err))
-		return
+		return nil
 	}
-	h.Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(n.describe(p)) //nolint:errcheck // the client has gone
+	return p
+}
+
+// answer answers in JSON.
+func answer(w http.ResponseWriter, code int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	json.NewEncoder(w).Encode(body) //nolint:errcheck // the client has gone
+}
+
+// whyNot is the body of an answer that says why not.
+type whyNot struct {
+	Error  string `json:"error"`
+	Member string `json:"member,omitempty"` // of the body, that is wrong
 }
 
 // deny answers who is not let in, with an error of refused.

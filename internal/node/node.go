@@ -157,7 +157,9 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	if err := n.openDoor(drift); err != nil {
 		return err
 	}
-	n.minding.Go(n.mindStore)
+	if n.shared() { // nobody else writes to a store of its own
+		n.minding.Go(n.mindStore)
+	}
 	n.state.Store("")
 	n.logReady()
 	return nil

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -28,9 +27,7 @@ func (n *Node) stream(w http.ResponseWriter, r *http.Request) {
 	}
 	fail := func(status int, text string) {
 		n.log.Info("stream refused", "remote", r.RemoteAddr, "who", p, "reason", text)
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(status)
-		json.NewEncoder(w).Encode(map[string]string{"error": text}) //nolint:errcheck // the reader has gone
+		answer(w, status, whyNot{Error: text})
 	}
 	switch text := r.URL.Query().Get("org"); {
 	case p.Role != auth.Service && p.Role != auth.Platform:
