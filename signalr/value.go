@@ -47,6 +47,15 @@ func (r Raw) AppendMessagePack(dst []byte) ([]byte, error) {
 // Bytes is the value as received; the caller must not change it.
 func (r Raw) Bytes() []byte { return r.bytes }
 
+// JSON is the value as JSON; the caller must not change it. The error is about
+// what was received.
+func (r Raw) JSON() ([]byte, error) {
+	if r.packed {
+		return appendUnpacked(nil, r.bytes)
+	}
+	return r.bytes, nil
+}
+
 // ErrNotReceived means that [Decode] was given a value of this side.
 var ErrNotReceived = errors.New("signalr: only a received value can be decoded")
 
@@ -57,12 +66,9 @@ func Decode(v Value, into any) error {
 	if !ok {
 		return ErrNotReceived
 	}
-	text := r.bytes
-	if r.packed {
-		var err error
-		if text, err = appendUnpacked(nil, r.bytes); err != nil {
-			return fmt.Errorf("decode argument: %w", err)
-		}
+	text, err := r.JSON()
+	if err != nil {
+		return fmt.Errorf("decode argument: %w", err)
 	}
 	if err := json.Unmarshal(text, into); err != nil {
 		return fmt.Errorf("decode argument: %w", err)

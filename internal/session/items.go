@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"rte/internal/event"
+	"rte/signalr"
 	"rte/signalr/hub"
 )
 
@@ -125,9 +126,11 @@ func (h *Handler) read(call *hub.Call) ([]request, error) {
 // items are the argument's, unchecked.
 func (h *Handler) items(call *hub.Call) ([]item, error) {
 	if args := call.Invocation.Arguments; len(args) == 1 {
-		if argument, err := args[0].AppendJSON(nil); err == nil {
-			if items, ok := quickItems(argument, h.o.MaxItems); ok {
-				return items, nil
+		if raw, ok := args[0].(signalr.Raw); ok {
+			if argument, err := raw.JSON(); err == nil {
+				if items, ok := quickItems(argument, h.o.MaxItems); ok {
+					return items, nil
+				}
 			}
 		}
 	}
