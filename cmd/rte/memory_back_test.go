@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"net/http"
 	"os"
 	"strconv"
@@ -30,20 +29,11 @@ func metric(t *testing.T, admin, name string) float64 {
 
 func fetch(t *testing.T, url string) string {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
+	status, text := httpGet(t, url)
+	if status != http.StatusOK {
+		t.Fatal(url, status)
 	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatal(url, resp.Status, err)
-	}
-	return string(text)
+	return text
 }
 
 // TestMemoryFallsBack: what clients took is given back when they have left. The

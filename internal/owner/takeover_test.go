@@ -45,18 +45,7 @@ func TestTakeOverOfAlerts(t *testing.T) {
 		}
 		deleted := event.GUID{'d'}
 		m.alertStates[deleted] = derive.AlertState{Organization: org, ID: deleted, Fired: true}
-		ctx, cancel := context.WithCancel(t.Context())
-		w := owner.New(owner.Options{Catalog: cat, Store: m})
-		var run sync.WaitGroup
-		run.Go(func() {
-			if err := w.Run(ctx); err != nil {
-				t.Errorf("Run: %v", err)
-			}
-		})
-		time.Sleep(3 * time.Second)
-		synctest.Wait()
-		cancel()
-		run.Wait()
+		ownFor(t, m, 3*time.Second)
 		fired := 0
 		for _, e := range m.log {
 			if e.Kind == told.Kind {
@@ -73,6 +62,24 @@ func TestTakeOverOfAlerts(t *testing.T) {
 			t.Errorf("%d states are kept, that of the deleted alert: %t", len(m.alertStates), is)
 		}
 	})
+}
+
+// ownFor lets an owner run for a while of a bubble's time.
+func ownFor(t *testing.T, m *memory, while time.Duration) *owner.Owner {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	w := owner.New(owner.Options{Catalog: m.cat, Store: m})
+	var run sync.WaitGroup
+	run.Go(func() {
+		if err := w.Run(ctx); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	<-time.After(while)
+	synctest.Wait()
+	cancel()
+	run.Wait()
+	return w
 }
 
 // TestOneRefusedForGood: a copy that the store never takes, because it is too
@@ -96,18 +103,7 @@ func TestOneRefusedForGood(t *testing.T) {
 				Data:  fmt.Appendf(nil, `{"callBackId":%q,"assignedUserId":%q,"note":%q}`, event.GUID{'c', byte(n)}, user, note), Time: time.Now(),
 			})
 		}
-		ctx, cancel := context.WithCancel(t.Context())
-		w := owner.New(owner.Options{Catalog: cat, Store: m})
-		var run sync.WaitGroup
-		run.Go(func() {
-			if err := w.Run(ctx); err != nil {
-				t.Errorf("Run: %v", err)
-			}
-		})
-		time.Sleep(3 * time.Second)
-		synctest.Wait()
-		cancel()
-		run.Wait()
+		w := ownFor(t, m, 3*time.Second)
 		var got []string
 		for _, e := range m.log {
 			if e.Kind == copied.Kind {
