@@ -35,7 +35,7 @@ func (r *replay) join(p *plan, floor uint64) (recovered bool) {
 	r.list, _ = o.log.Since(r.list[:0], p.Pair, p.place)
 	size := 0
 	for _, n := range r.list {
-		size += len(n.Event.Data) + pushBytes
+		size += sizeOf(n.Event)
 	}
 	if len(r.list) > 0 && !p.paged {
 		p.first = r.list[0].Event.Stored
@@ -47,13 +47,21 @@ func (r *replay) join(p *plan, floor uint64) (recovered bool) {
 	}
 	for _, n := range r.list {
 		if p.replays(m.index, n.Event, r.now) {
-			r.frames = append(r.frames, m.index.frame(n))
-			r.room -= len(n.Event.Data) + pushBytes
+			r.add(m.index.frame(n), n.Event)
 		}
 	}
 	m.enter(p.Pair).skip(m, p.place, floor)
 	return recovered
 }
+
+// add gathers an event's frame.
+func (r *replay) add(f *signalr.Frame, e *event.Event) {
+	r.frames = append(r.frames, f)
+	r.room -= sizeOf(e)
+}
+
+// sizeOf is about what an event takes in a client's queue, in bytes.
+func sizeOf(e *event.Event) int { return len(e.Data) + pushBytes }
 
 // replays tells whether a client that has missed an event shall have it now.
 func (j *Join) replays(x *Index, e *event.Event, now time.Time) bool {
@@ -72,15 +80,13 @@ func (r *replay) state(p *plan, floor uint64) {
 		}
 		switch {
 		case e == nil || e.Sequence <= place:
-		case len(e.Data)+pushBytes > r.room:
+		case sizeOf(e) > r.room:
 			r.behind = append(r.behind, m.await(p))
 			return
 		case n != nil:
-			r.frames = append(r.frames, m.index.frame(n))
-			r.room -= len(e.Data) + pushBytes
+			r.add(m.index.frame(n), e)
 		default:
-			r.frames = append(r.frames, m.index.push(e))
-			r.room -= len(e.Data) + pushBytes
+			r.add(m.index.push(e), e)
 			place = e.Sequence
 		}
 	}

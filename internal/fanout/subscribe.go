@@ -141,12 +141,8 @@ func (m *Member) try(plans []plan, valid func() bool, then func([]Joined)) (*mis
 		}
 		floor = max(floor, o.log.Last(p.Pair))
 		results[i].Recovered = true
-		if p.Told { // a cursor of another node may be ahead of this one
-			results[i].Cursor = m.index.o.Store.CursorAt(m.topic(p.Pair), max(floor, p.place))
-		}
-		if c := m.catching[p.Pair]; c != nil && c.After != "" {
-			results[i].Cursor = c.After // what it has missed is still under way
-			continue
+		if p.Told {
+			results[i].Cursor = m.cursor(p, floor)
 		}
 		if m.has(p.Pair) {
 			continue
@@ -169,6 +165,15 @@ func (m *Member) try(plans []plan, valid func() bool, then func([]Joined)) (*mis
 		m.catch(m.life, r.behind)
 	}
 	return nil, nil
+}
+
+// cursor is the place of a join. The caller holds the organization's lock.
+func (m *Member) cursor(p *plan, floor uint64) string {
+	if c := m.catching[p.Pair]; c != nil && c.After != "" {
+		return c.After // what it has missed is still under way
+	}
+	// A cursor of another node may be ahead of this one.
+	return m.index.o.Store.CursorAt(m.topic(p.Pair), max(floor, p.place))
 }
 
 // tally counts the cursors.
