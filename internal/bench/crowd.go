@@ -217,7 +217,7 @@ func (c *crowd) judge(r *Result) {
 		}
 	}
 	if n := c.lost.Load(); n > 0 {
-		r.Faults = append(r.Faults, fmt.Sprintf("%d connections were lost, the first: %v", n, c.why))
+		r.Faults = append(r.Faults, fmt.Sprintf("%d connections were lost, the first: %v", n, c.firstLoss()))
 	}
 }
 
