@@ -151,6 +151,7 @@ func TestRefreshedUser(t *testing.T) {
 		o.Confirm = func(*http.Request, any) error { return nil }
 		s := newSite(t, "memory", o)
 		_, r, query := s.resumable(from("ann"))
+		synctest.Wait() // it is known now to whom a refresh belongs
 		first := r.conn.User()
 		wait(t, s.start(t.Context(), http.MethodPost, "/refresh"+query, from("ann"), nil), "the answer").is(t, "refresh", 200, `{"tokenLifetimeSeconds":60}`)
 		second := wait(t, r.refreshed, "Refreshed")
